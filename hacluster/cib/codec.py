@@ -1,0 +1,124 @@
+"""CIB model ⇄ Pacemaker's CIB XML.
+
+Reads bytes that may come from anywhere, so entities, document types and network access are off and the
+size is bounded; gives frozen `Element` trees, or a Problem that names line and column.
+"""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+from xml.sax.saxutils import escape
+
+from lxml import etree
+
+from hacluster.cib.model import COMMENT, Cib, Element
+from hacluster.cib.problems import Problem, ProblemKind, Severity
+
+MAX_XML_BYTES = 256 * 1024 * 1024
+
+XML_SYNTAX = ProblemKind(
+    "xml.syntax",
+    Severity.ERROR,
+    en="not well-formed XML: {detail}",
+    ja="XML の書式が正しくありません: {detail}",
+    cure_en="correct the document at this place",
+    cure_ja="この箇所を修正してください",
+)
+XML_DOCTYPE = ProblemKind(
+    "xml.doctype",
+    Severity.ERROR,
+    en="the document declares a document type or entities, which a CIB never needs",
+    ja="文書型宣言または実体宣言が含まれています（CIB では使用しません）",
+    cure_en="take the <!DOCTYPE …> out",
+    cure_ja="<!DOCTYPE …> を削除してください",
+)
+XML_SIZE = ProblemKind(
+    "xml.size",
+    Severity.ERROR,
+    en="the document has {size} bytes, more than the {limit} a CIB may have",
+    ja="文書の大きさ {size} バイトが上限 {limit} バイトを超えています",
+)
+XML_NOT_CIB = ProblemKind(
+    "xml.not-cib",
+    Severity.ERROR,
+    en="the root element is <{tag}>, expected <cib>",
+    ja="ルート要素が <{tag}> です（<cib> が必要です）",
+)
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        remove_blank_text=True,
+        remove_pis=True,
+        huge_tree=True,
+    )
+
+
+def parse_xml(document: bytes | str, where: str = "") -> Element | Problem:
+    """Parse one document. `where` (a file name) goes in front of the line of a problem."""
+    data = document.encode() if isinstance(document, str) else document
+    prefix = f"{where}:" if where else "line "
+    if len(data) > MAX_XML_BYTES:
+        return XML_SIZE.at(where, size=len(data), limit=MAX_XML_BYTES)
+    try:
+        root = etree.fromstring(data, _parser())
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        return XML_SYNTAX.at(f"{prefix}{line}:{column}", detail=str(error.msg).split(", line")[0])
+    except ValueError as error:
+        return XML_SYNTAX.at(where, detail=str(error))
+    if root.getroottree().docinfo.doctype:
+        return XML_DOCTYPE.at(where)
+    return _from_lxml(root)
+
+
+def parse_cib(document: bytes | str, where: str = "") -> Cib | Problem:
+    """Parse a whole CIB; the root must be `<cib>`."""
+    root = parse_xml(document, where)
+    if isinstance(root, Problem):
+        return root
+    return Cib(root) if root.tag == "cib" else XML_NOT_CIB.at(where, tag=root.tag)
+
+
+def _from_lxml(node: Any) -> Element:
+    children = tuple(
+        Element(COMMENT, text=child.text or "") if child.tag is etree.Comment else _from_lxml(child)
+        for child in node
+        if isinstance(child.tag, str) or child.tag is etree.Comment
+    )
+    text = node.text
+    return Element(node.tag, dict(node.attrib), children, text.strip() if text else "")
+
+
+def to_xml(element: Element | Cib, *, indent: int = 2) -> str:
+    """The XML text, indented as Pacemaker prints it, with a line break at its end."""
+    out = StringIO()
+    _write(out, element.root if isinstance(element, Cib) else element, 0, indent)
+    return out.getvalue()
+
+
+_ATTRIBUTE_ESCAPES = {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
+
+
+def _write(out: StringIO, element: Element, depth: int, indent: int) -> None:
+    margin = " " * (depth * indent)
+    if element.tag == COMMENT:
+        out.write(f"{margin}<!--{element.text}-->\n")
+        return
+    out.write(f"{margin}<{element.tag}")
+    for name, value in element.attributes.items():
+        out.write(f' {name}="{escape(value, _ATTRIBUTE_ESCAPES)}"')
+    if not element.children and not element.text:
+        out.write("/>\n")
+    elif not element.children:
+        out.write(f">{escape(element.text)}</{element.tag}>\n")
+    else:
+        out.write(f">{escape(element.text)}\n")
+        for child in element.children:
+            _write(out, child, depth + 1, indent)
+        out.write(f"{margin}</{element.tag}>\n")
