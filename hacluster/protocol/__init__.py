@@ -1,0 +1,1 @@
+"""What nodes, console and command line say to one another."""
