@@ -25,7 +25,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 # ---------------------------------------------------------------- the agent itself
 
 
-class AgentInfoQuery(Message, tag="agent-info?"):
+class AgentInfoQuery(Message, frozen=True, kw_only=True, tag="agent-info?"):
     """Who are you, who is in your partition?  -> AgentInfo"""
 
 
@@ -39,7 +39,7 @@ class MemberInfo(msgspec.Struct, frozen=True, kw_only=True):
     """Local interface name -> whether this peer is heard over it. Empty for the node itself."""
 
 
-class AgentInfo(Message, tag="agent-info"):
+class AgentInfo(Message, frozen=True, kw_only=True, tag="agent-info"):
     protocol: int = PROTOCOL_VERSION
     build: str
     cluster_name: str
@@ -62,11 +62,11 @@ class AgentInfo(Message, tag="agent-info"):
 # ---------------------------------------------------------------- the CIB
 
 
-class CibQuery(Message, tag="cib?"):
+class CibQuery(Message, frozen=True, kw_only=True, tag="cib?"):
     """The whole CIB as this agent has it on memory.  -> CibDocument"""
 
 
-class CibDocument(Message, tag="cib"):
+class CibDocument(Message, frozen=True, kw_only=True, tag="cib"):
     xml: bytes
     version: CibVersion
 
@@ -85,7 +85,7 @@ class CibOperationKind(StrEnum):
     UPGRADE = "upgrade"
 
 
-class CibChange(Message, tag="cib!"):
+class CibChange(Message, frozen=True, kw_only=True, tag="cib!"):
     """Change the CIB; answered when every member has the change on disk.  -> CibChanged | Refused
 
     `based_on`: refuse (code `cib.version`) unless the configuration still has this admin_epoch and epoch.
@@ -103,14 +103,14 @@ class CibChange(Message, tag="cib!"):
     """Who asks, for `update-user` and the audit trail. The door fills it in from the peer credentials."""
 
 
-class CibChanged(Message, tag="cib-changed"):
+class CibChanged(Message, frozen=True, kw_only=True, tag="cib-changed"):
     version: CibVersion
 
 
 # ---------------------------------------------------------------- node attributes
 
 
-class AttributeUpdate(Message, tag="attribute!"):
+class AttributeUpdate(Message, frozen=True, kw_only=True, tag="attribute!"):
     """Set (`value`) or delete (None) a transient node attribute.  -> Done | Refused
 
     `value` may be `value++` or `value+=N`. `dampen_ms` takes effect as in reference/monitors 7: for a new attribute
@@ -127,7 +127,7 @@ class AttributeUpdate(Message, tag="attribute!"):
     private: bool = False
 
 
-class AttributeQuery(Message, tag="attribute?"):
+class AttributeQuery(Message, frozen=True, kw_only=True, tag="attribute?"):
     """Values as the attribute manager holds them, private ones included; "" as name or node is every one."""
 
     name: str = ""
@@ -141,18 +141,18 @@ class AttributeValue(msgspec.Struct, frozen=True, kw_only=True):
     private: bool = False
 
 
-class AttributeValues(Message, tag="attributes"):
+class AttributeValues(Message, frozen=True, kw_only=True, tag="attributes"):
     values: tuple[AttributeValue, ...]
 
 
-class AttributeRefresh(Message, tag="attribute-refresh!"):
+class AttributeRefresh(Message, frozen=True, kw_only=True, tag="attribute-refresh!"):
     """Write all attributes into the CIB again.  -> Done"""
 
 
 # ---------------------------------------------------------------- resources and nodes
 
 
-class ResourceCleanup(Message, tag="cleanup!"):
+class ResourceCleanup(Message, frozen=True, kw_only=True, tag="cleanup!"):
     """Forget failures (`only_failures`) or the whole history, and detect the state again.  -> Cleaned | Refused
 
     "" as resource or node is every one. A group member stands for its whole group unless `force`.
@@ -167,31 +167,31 @@ class ResourceCleanup(Message, tag="cleanup!"):
     user: str = ""
 
 
-class Cleaned(Message, tag="cleaned"):
+class Cleaned(Message, frozen=True, kw_only=True, tag="cleaned"):
     done: tuple[tuple[str, str], ...]
     """(resource, node) pairs in the order in which they were cleaned."""
 
 
-class ResourceFail(Message, tag="resource-fail!"):
+class ResourceFail(Message, frozen=True, kw_only=True, tag="resource-fail!"):
     """Count the resource as failed on a node (crm_resource --fail).  -> Done | Refused"""
 
     resource: str
     node: str = ""
 
 
-class NodeShutdown(Message, tag="node-shutdown!"):
+class NodeShutdown(Message, frozen=True, kw_only=True, tag="node-shutdown!"):
     """Ask a node to move its resources away and stop its agent.  -> Done | Refused"""
 
     node: str = ""
 
 
-class NodeForget(Message, tag="node-forget!"):
+class NodeForget(Message, frozen=True, kw_only=True, tag="node-forget!"):
     """Take a node that is gone for good out of the CIB and the membership's memory.  -> Done | Refused"""
 
     node: str
 
 
-class AgentActionRun(Message, tag="agent-action!"):
+class AgentActionRun(Message, frozen=True, kw_only=True, tag="agent-action!"):
     """Run meta-data, validate-all or status of a resource or fence agent, outside the cluster.  -> AgentActionResult"""
 
     standard: str
@@ -202,20 +202,20 @@ class AgentActionRun(Message, tag="agent-action!"):
     timeout_ms: int = 20_000
 
 
-class AgentActionResult(Message, tag="agent-action"):
+class AgentActionResult(Message, frozen=True, kw_only=True, tag="agent-action"):
     rc: int
     output: str
     errors: str
 
 
-class AgentListQuery(Message, tag="agents?"):
+class AgentListQuery(Message, frozen=True, kw_only=True, tag="agents?"):
     """The agents installed here; "" is every class / provider.  -> AgentList"""
 
     standard: str = ""
     provider: str = ""
 
 
-class AgentList(Message, tag="agents"):
+class AgentList(Message, frozen=True, kw_only=True, tag="agents"):
     agents: tuple[tuple[str, str, str], ...]
     """(class, provider or "", type)"""
 
@@ -223,7 +223,7 @@ class AgentList(Message, tag="agents"):
 # ---------------------------------------------------------------- fencing
 
 
-class FenceNode(Message, tag="fence!"):
+class FenceNode(Message, frozen=True, kw_only=True, tag="fence!"):
     """Fence a node now; answered when it is done or has failed.  -> Done | Refused"""
 
     node: str
@@ -233,7 +233,7 @@ class FenceNode(Message, tag="fence!"):
     user: str = ""
 
 
-class FenceConfirm(Message, tag="fence-confirm!"):
+class FenceConfirm(Message, frozen=True, kw_only=True, tag="fence-confirm!"):
     """A human has seen that the node is off (meatware, stonith_admin -C).  -> Done | Refused
 
     Refused while any member hears the node.
@@ -244,11 +244,11 @@ class FenceConfirm(Message, tag="fence-confirm!"):
     reason: str = ""
 
 
-class FenceHistoryQuery(Message, tag="fence-history?"):
+class FenceHistoryQuery(Message, frozen=True, kw_only=True, tag="fence-history?"):
     node: str = ""
 
 
-class FenceHistoryClear(Message, tag="fence-history-clear!"):
+class FenceHistoryClear(Message, frozen=True, kw_only=True, tag="fence-history-clear!"):
     node: str = ""
 
 
@@ -266,13 +266,13 @@ class FenceRecord(msgspec.Struct, frozen=True, kw_only=True):
     completed_at_ms: int = 0
 
 
-class FenceHistory(Message, tag="fence-history"):
+class FenceHistory(Message, frozen=True, kw_only=True, tag="fence-history"):
     records: tuple[FenceRecord, ...]
     waiting_for_confirm: tuple[str, ...] = ()
     """Nodes whose fencing waits for a human."""
 
 
-class FenceDevicesQuery(Message, tag="fence-devices?"):
+class FenceDevicesQuery(Message, frozen=True, kw_only=True, tag="fence-devices?"):
     """The devices that could fence a node ("" = all), in the order in which they would be tried."""
 
     node: str = ""
@@ -286,14 +286,14 @@ class FenceDevice(msgspec.Struct, frozen=True, kw_only=True):
     level: int = 0
 
 
-class FenceDevices(Message, tag="fence-devices"):
+class FenceDevices(Message, frozen=True, kw_only=True, tag="fence-devices"):
     devices: tuple[FenceDevice, ...]
 
 
 # ---------------------------------------------------------------- monitors that run inside the agent
 
 
-class MonitorStart(Message, tag="monitor-start!"):
+class MonitorStart(Message, frozen=True, kw_only=True, tag="monitor-start!"):
     """Start a built-in monitor (pingd, diskd).  -> Done | Refused"""
 
     kind: str
@@ -302,12 +302,12 @@ class MonitorStart(Message, tag="monitor-start!"):
     """The agent's OCF parameters by their bare names."""
 
 
-class MonitorStop(Message, tag="monitor-stop!"):
+class MonitorStop(Message, frozen=True, kw_only=True, tag="monitor-stop!"):
     kind: str
     instance: str
 
 
-class MonitorQuery(Message, tag="monitor?"):
+class MonitorQuery(Message, frozen=True, kw_only=True, tag="monitor?"):
     """-> Done when it runs, Refused with code `monitor.not-running` when it does not."""
 
     kind: str
@@ -333,17 +333,17 @@ class EventRecord(msgspec.Struct, frozen=True, kw_only=True):
     transition: int = -1
 
 
-class EventsQuery(Message, tag="events?"):
+class EventsQuery(Message, frozen=True, kw_only=True, tag="events?"):
     """The newest `limit` events of all nodes, oldest first.  -> Events"""
 
     limit: int = 200
 
 
-class Events(Message, tag="events"):
+class Events(Message, frozen=True, kw_only=True, tag="events"):
     events: tuple[EventRecord, ...]
 
 
-class LogLine(Message, tag="log!"):
+class LogLine(Message, frozen=True, kw_only=True, tag="log!"):
     """A line for the agent's log (ha_logger).  -> Done"""
 
     tag: str
@@ -351,7 +351,7 @@ class LogLine(Message, tag="log!"):
     text: str
 
 
-class JournalAppend(Message, tag="journal!"):
+class JournalAppend(Message, frozen=True, kw_only=True, tag="journal!"):
     """Add an entry to this node's part of the journal; answered when it is on disk here.  -> JournalAppended"""
 
     kind: str
@@ -360,12 +360,12 @@ class JournalAppend(Message, tag="journal!"):
     """JSON"""
 
 
-class JournalAppended(Message, tag="journal-appended"):
+class JournalAppended(Message, frozen=True, kw_only=True, tag="journal-appended"):
     origin: str
     seq: int
 
 
-class JournalQuery(Message, tag="journal?"):
+class JournalQuery(Message, frozen=True, kw_only=True, tag="journal?"):
     """Entries after what the asker has of each origin.  -> JournalEntries (at most `limit`, ask again)"""
 
     have: dict[str, int] = {}
@@ -383,14 +383,14 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     previous_hash: bytes = b""
 
 
-class JournalEntries(Message, tag="journal"):
+class JournalEntries(Message, frozen=True, kw_only=True, tag="journal"):
     entries: tuple[JournalEntry, ...]
 
 
 # ---------------------------------------------------------------- subscription
 
 
-class Subscribe(Message, tag="subscribe!"):
+class Subscribe(Message, frozen=True, kw_only=True, tag="subscribe!"):
     """From now on: one Snapshot, then what changes. -> Snapshot, then any of the messages below"""
 
     cib: bool = True
@@ -398,7 +398,7 @@ class Subscribe(Message, tag="subscribe!"):
     journal: bool = False
 
 
-class TransitionProgress(Message, tag="transition"):
+class TransitionProgress(Message, frozen=True, kw_only=True, tag="transition"):
     """How far the DC is with the transition graph it carries out (known on every node)."""
 
     number: int
@@ -412,36 +412,36 @@ class TransitionProgress(Message, tag="transition"):
     started_at_ms: int
 
 
-class Snapshot(Message, tag="snapshot"):
+class Snapshot(Message, frozen=True, kw_only=True, tag="snapshot"):
     info: AgentInfo
     cib: CibDocument | None = None
     events: tuple[EventRecord, ...] = ()
     transition: TransitionProgress | None = None
 
 
-class CibPatched(Message, tag="cib-patched"):
+class CibPatched(Message, frozen=True, kw_only=True, tag="cib-patched"):
     patch: Patch
 
 
-class CibReplaced(Message, tag="cib-replaced"):
+class CibReplaced(Message, frozen=True, kw_only=True, tag="cib-replaced"):
     """The whole document, where a patch would not fit (joined another partition)."""
 
     cib: CibDocument
 
 
-class InfoChanged(Message, tag="info-changed"):
+class InfoChanged(Message, frozen=True, kw_only=True, tag="info-changed"):
     info: AgentInfo
 
 
-class EventHappened(Message, tag="event"):
+class EventHappened(Message, frozen=True, kw_only=True, tag="event"):
     event: EventRecord
 
 
-class JournalGrew(Message, tag="journal-grew"):
+class JournalGrew(Message, frozen=True, kw_only=True, tag="journal-grew"):
     entries: tuple[JournalEntry, ...]
 
 
-class Beat(Message, tag="beat"):
+class Beat(Message, frozen=True, kw_only=True, tag="beat"):
     """Every two seconds, so that a listener can tell silence from quiet."""
 
     at_ms: int
@@ -450,11 +450,11 @@ class Beat(Message, tag="beat"):
 # ---------------------------------------------------------------- plain answers
 
 
-class Done(Message, tag="done"):
+class Done(Message, frozen=True, kw_only=True, tag="done"):
     pass
 
 
-class Refused(Message, tag="refused"):
+class Refused(Message, frozen=True, kw_only=True, tag="refused"):
     code: str
     """Stable: `cib.version`, `fence.node-is-heard`, `agent.no-dc`, `access`, …"""
     reason: str
