@@ -72,7 +72,7 @@ def parse_xml(document: bytes | str, where: str = "") -> Element | Problem:
         return XML_SYNTAX.at(f"{prefix}{line}:{column}", detail=str(error.msg).split(", line")[0])
     except ValueError as error:
         return XML_SYNTAX.at(where, detail=str(error))
-    if root.getroottree().docinfo.doctype:
+    if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         return XML_DOCTYPE.at(where)
     return _from_lxml(root)
 

@@ -1,7 +1,7 @@
 """What is said at the agent's local door: requests, replies and the stream of a subscription.
 
 The agent listens on a Unix socket (`<run>/agent.sock`). A frame is a big-endian u32 length and a msgpack map
-with a `type`. A connection asks one thing after the other and gets one reply each; after `Subscribe` it only
+with its kind under `is`. A connection asks one thing after the other and gets one reply each; after `Subscribe` it only
 listens. Console, command line and resource agents' callbacks all use these messages and the same client.
 """
 
@@ -18,7 +18,7 @@ PROTOCOL_VERSION = 1
 MAX_FRAME_BYTES = 256 * 1024 * 1024
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="is"):
     """The root of everything that crosses the local door."""
 
 
