@@ -139,9 +139,9 @@ def read_settings(etc: Path, node: str) -> tuple[Settings | None, list[Problem]]
     problems: list[Problem] = []
     text = _read(etc / "ha.cf", problems)
     parsed = _HaCfReader(node, problems).read(text or "")
-    keys, sending = _read_authkeys(etc / "authkeys", problems, allow_weak=parsed.allow_weak_keys)
     if text is not None:
         _check(parsed, node, problems)
+    keys, sending = _read_authkeys(etc / "authkeys", problems, allow_weak=parsed.allow_weak_keys)
     if has_errors(problems):
         return None, problems
     return _settings(parsed, node, keys, sending), problems
