@@ -1,7 +1,7 @@
 """The transition graph: the scheduler's whole answer, as frozen values.
 
 An action is one thing that the controller has somebody do; an ordering says which one comes first. Pseudo actions are
-milestones that nobody carries out. `nodeagent/machines/transition` runs the graph; `docs/path.md` shows where it comes from.
+milestones that nobody carries out. `nodeagent/machines/transition` runs the graph.
 """
 
 from __future__ import annotations
