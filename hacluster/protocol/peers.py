@@ -24,8 +24,11 @@ class Heartbeat(msgspec.Struct, frozen=True, array_like=True):
     node: str
     incarnation: int
     seq: int
-    hears: dict[str, int]
-    """Peer -> incarnation for every peer this node hears. Who is not in it is not heard, and knows so."""
+    hears: dict[str, tuple[int, int]]
+    """Peer -> (its incarnation, how often it was lost by silence) for every peer this node hears.
+
+    Who is not in it is not heard, and knows so. The count tells of a loss so short that no heartbeat told of it.
+    """
     is_leaving: bool = False
     protocol: int = PEER_PROTOCOL
 

@@ -39,7 +39,7 @@ class SayLeave(Effect):
     """Tell the peers' engines that this node leaves cleanly; they report PeerLeft."""
 
 
-# ---------------------------------------------------------------- the disk; all but one answered by Persisted/PersistFailed
+# ---------------------------------------------------------------- the disk; answered by Persisted or PersistFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +181,17 @@ class KillFenceDevice(Effect):
     """Nobody waits for this device any more (confirmed by a human, target gone). FenceDeviceFinished still follows."""
 
     token: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryFenceTargets(Effect):
+    """Ask a device whom it can fence (gethosts, list). Answered by FenceTargetsKnown."""
+
+    token: int
+    device: str
+    agent: str
+    parameters: dict[str, str] = field(default_factory=dict)
+    timeout_ms: int = 20_000
 
 
 # ---------------------------------------------------------------- the scheduler

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hacluster.cib.model import Cib
 from hacluster.protocol.messages import JournalEntry, Request
@@ -326,10 +326,3 @@ class JournalReceived(Event):
     """Entries that were not known here before, in the order of their origin."""
 
     entries: tuple[JournalEntry, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Fact(Event):
-    """For tests and judges: an event record that was published in this step."""
-
-    record: Any
