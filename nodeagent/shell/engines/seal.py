@@ -56,8 +56,8 @@ class Opener:
         self._keys = dict(keys)
         self._sessions: dict[tuple[bytes, int, bytes], _Session] = {}
 
-    def open(self, sealed: bytes) -> tuple[str, bytes, bytes] | None:
-        """(sender, salt of its session, plain bytes)"""
+    def open(self, sealed: bytes) -> tuple[str, bytes] | None:
+        """(sender, plain bytes)"""
         if len(sealed) < _HEAD.size + TAG_BYTES:
             return None
         magic, key_number, counter, salt, name_length = _HEAD.unpack_from(sealed)
@@ -76,7 +76,7 @@ class Opener:
         session.remember(counter)
         if known is None:
             self._keep((name, key_number, salt), session)
-        return self._senders[name], salt, plain
+        return self._senders[name], plain
 
     def _keep(self, identity: tuple[bytes, int, bytes], session: _Session) -> None:
         """Only authenticated sessions are kept, so strangers cannot fill the memory; the oldest goes first."""

@@ -25,8 +25,8 @@ _HELLO = struct.Struct("!3sB32sB")
 """magic, key number (0 from the listener, which takes the dialler's), random number, length of the name"""
 _LENGTH = struct.Struct("!I")
 _NONCE = struct.Struct("!IQ")
-_PROOF = b"proof"
 SESSION_BYTES = 16
+_PROOF = struct.Struct(f"!5sQ{SESSION_BYTES}s")
 RECORD_BYTES_MAX = 256 * 1024
 BUFFER_BYTES_MAX = 512 * 1024
 HANDSHAKE_S = 2.0
@@ -45,6 +45,7 @@ class Identity:
     node: str
     sending_key: int
     keys: Mapping[int, bytes] = field(repr=False)
+    incarnation: int = 0
     session: bytes = field(default_factory=lambda: secrets.token_bytes(SESSION_BYTES))
     """This life of the agent: a peer that sees another one knows that what it had under way is lost."""
 
@@ -53,6 +54,7 @@ class Owner(Protocol):
     """What a connection tells: it is up, has a record, takes more, is gone (only after it was up)."""
 
     def is_peer(self, name: str) -> bool: ...
+    def accepts(self, name: str, incarnation: int) -> bool: ...
     def opened(self, connection: SecureConnection) -> None: ...
     def received(self, connection: SecureConnection, record: bytes) -> bool: ...
     def writable(self, connection: SecureConnection) -> None: ...
@@ -133,7 +135,7 @@ class SecureConnection(asyncio.Protocol):
                 return self.close()
             self._say_hello()
         self._make_keys(random)
-        self._send(_PROOF + self._identity.session)
+        self._send(_PROOF.pack(b"proof", self._identity.incarnation, self._identity.session))
         return True
 
     def _make_keys(self, random: bytes) -> None:
@@ -186,9 +188,11 @@ class SecureConnection(asyncio.Protocol):
     def _take_record(self, record: bytes) -> bool:
         if self._is_open:
             return self._owner.received(self, record) or self.close()
-        if not record.startswith(_PROOF) or len(record) != len(_PROOF) + SESSION_BYTES:
+        if len(record) != _PROOF.size:
             return self.close()
-        self.peer_session = record[len(_PROOF) :]
+        word, incarnation, self.peer_session = _PROOF.unpack(record)
+        if word != b"proof" or not self._owner.accepts(self.peer, incarnation):
+            return self.close()
         self._is_open = True
         self._drop_limit()
         self._owner.opened(self)

@@ -1,9 +1,9 @@
 """Reliable, ordered messages of any size between the agents: TCP over whichever heartbeat LAN works.
 
 Reads messages to send and the peers' addresses (from authenticated heartbeats); gives received messages, each once and
-in order. Both directions are independent. A direction is a numbered stream: what is not acknowledged is kept, and
-sent again over another LAN when a connection breaks or makes no progress for 300 ms. `reset` forgets a peer's stream
-when the peer counts as lost, because whatever it missed must then be agreed on anew.
+in order. A peer is talked to only between `open` and `shut`, which follow PeerHeard and PeerLost; both directions start
+anew with each `open`. A direction is a numbered stream: what is not acknowledged is kept, and sent again over another
+LAN when a connection breaks or makes no progress for 300 ms.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class PeerStream:
         """Hand over as much as the active connection takes without queueing megabytes."""
         connection = self._active
         if connection is None:
-            if self._unacknowledged:
+            if self._unacknowledged and self._owner.links_to(self.peer):
                 self._dial()
             return
         while not connection.is_full and self._active is connection:
@@ -167,8 +167,7 @@ class PeerStream:
             self._next_link += 1
         finally:
             self._dialling = None
-        if self._active is None and self._unacknowledged and self._owner.links_to(self.peer):
-            self._dial()
+        self._pump()
 
     def reachable(self) -> None:
         """The peer is heard over a link: what waits for a connection can go now."""
@@ -262,6 +261,8 @@ class Streams:
         self._addresses: dict[str, dict[str, str]] = {peer: {} for peer in peers}
         """peer -> link -> the address its last authenticated heartbeat came from"""
         self._peers = {peer: PeerStream(peer, self) for peer in peers}
+        self._open: dict[str, int] = {}
+        """The peers that are heard, with the incarnation."""
         self._servers: dict[str, asyncio.Server] = {}
 
     async def listen(self, link_name: str) -> None:
@@ -311,19 +312,37 @@ class Streams:
         self._addresses[peer][link_name] = address
         self._peers[peer].reachable()
 
+    def moved(self, peer: str, link_name: str, address: str) -> None:
+        """The peer has another address on a link that is up."""
+        if link_name in self._addresses[peer]:
+            self._addresses[peer][link_name] = address
+
     def unheard(self, peer: str, link_name: str) -> None:
         self._addresses[peer].pop(link_name, None)
 
     def send(self, peer: str, message: bytes) -> None:
-        self._peers[peer].send(message)
+        """To a peer that is not heard nothing can be sent: it will hear of all that counts when it is back."""
+        if peer in self._open:
+            self._peers[peer].send(message)
 
-    def reset(self, peer: str) -> None:
+    def open(self, peer: str, incarnation: int) -> None:
+        """The peer is heard in this life: from now on it may connect, and be connected to."""
+        self._peers[peer].reset()
+        self._open[peer] = incarnation
+
+    def shut(self, peer: str) -> None:
+        """The peer counts as lost: nothing of it is listened to until it is heard again."""
+        self._open.pop(peer, None)
         self._peers[peer].reset()
 
     # Called by the connections
 
     def is_peer(self, name: str) -> bool:
-        return name in self._peers
+        return name in self._open
+
+    def accepts(self, name: str, incarnation: int) -> bool:
+        """A peer that restarted waits until this node's liveness knows of it, or its first words would be lost."""
+        return self._open.get(name) == incarnation
 
     def opened(self, connection: SecureConnection) -> None:
         self._peers[connection.peer].connected(connection)

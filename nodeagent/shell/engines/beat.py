@@ -1,0 +1,247 @@
+"""The beating process: sends and receives heartbeats, and nothing else can delay it.
+
+Started by engines/heartbeat.py as `python -m nodeagent.shell.engines.beat FD` with one end of a socket pair. Reads
+`Begin` and then orders there, heartbeats on every link; gives notes. It runs with real-time priority and locked memory
+where the system allows it, ends when the agent ends, and stops beating when the agent's loop has not turned
+for a minute. Received datagrams are looked at before deadlines, so a delay of this process is not taken for silence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import NoReturn
+
+import msgspec
+
+from hacluster.protocol.peers import Heartbeat, PeerMessageError, heartbeat_of, to_bytes
+from nodeagent.machines.liveness import Liveness, LivenessTimes
+from nodeagent.shell.engines.links import LinkSocket
+from nodeagent.shell.engines.notes import AddressSeen, Begin, Dropped, Fact, Leave, LinkTrouble, Note, Order, Pulse
+from nodeagent.shell.engines.seal import Opener, Sealer
+
+HUNG_AGENT_MS = 60_000
+LAST_WORDS = 3
+"""How often a leaving node says so: datagrams can be lost."""
+_DROP_NOTE_MS = 10_000
+_ANSWER_MS = 5
+_MCL_CURRENT_AND_FUTURE = 3
+_PACKET_BYTES_MAX = 1 << 18
+
+
+def now_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class Beating:
+    """The loop of the process."""
+
+    def __init__(self, agent: socket.socket, begin: Begin) -> None:
+        now = now_ms()
+        self._agent = agent
+        self._begin = begin
+        self._sealer = Sealer(begin.cluster, begin.node, begin.sending_key, begin.keys[begin.sending_key])
+        self._opener = Opener(begin.cluster, frozenset(begin.peers), begin.keys)
+        times = LivenessTimes(begin.keepalive_ms, begin.warntime_ms, begin.deadtime_ms, begin.initdead_ms)
+        self._liveness = Liveness(begin.node, begin.incarnation, begin.peers, times, now)
+        self._seq = 0
+        self._told_hears = self._liveness.hears()
+        self._addresses: dict[tuple[str, str], str] = {}
+        self._links = [LinkSocket(link) for link in begin.links]
+        self._troubles = dict.fromkeys((link.name for link in begin.links), "")
+        self._poll = select.poll()
+        self._by_descriptor: dict[int, LinkSocket] = {}
+        self._poll.register(agent, select.POLLIN)
+        self._beat_ms = now
+        self._answered_ms = 0
+        self._pulse_ms = now
+        self._is_leaving = False
+        self._dropped = 0
+        self._drop_note_ms = 0
+        self._watchdog = _open_watchdog(begin.watchdog)
+
+    def run(self) -> None:
+        while not self._is_leaving:
+            now = now_ms()
+            if now >= self._beat_ms:
+                self._look_at_links(now)
+                self._beat_when_agent_lives(now)
+                self._beat_ms = max(self._beat_ms + self._begin.keepalive_ms, now)
+            ready = self._poll.poll(max(0, self._next_ms() - now_ms()))
+            for descriptor, _ in ready:
+                if descriptor == self._agent.fileno():
+                    self._take_orders()
+                elif descriptor in self._by_descriptor:
+                    self._receive(self._by_descriptor[descriptor])
+            if self._is_overdue():
+                self._drain_then_reach()
+        for _ in range(LAST_WORDS):
+            self._send_beat()
+            time.sleep(0.005)
+        _close_watchdog(self._watchdog)
+
+    def _next_ms(self) -> int:
+        deadline = self._liveness.next_deadline_ms()
+        return self._beat_ms if deadline is None else min(self._beat_ms, deadline)
+
+    def _is_overdue(self) -> bool:
+        deadline = self._liveness.next_deadline_ms()
+        return deadline is not None and now_ms() >= deadline
+
+    def _drain_then_reach(self) -> None:
+        """What waits in the sockets was in time, however late it is read."""
+        for link in self._links:
+            self._receive(link)
+        self._tell([Fact.of(event) for event in self._liveness.deadline(now_ms())])
+
+    # Sending
+
+    def _beat_when_agent_lives(self, now: int) -> None:
+        if now - self._pulse_ms < HUNG_AGENT_MS:
+            self._send_beat()
+            if self._watchdog >= 0:
+                os.write(self._watchdog, b"\0")
+
+    def _send_beat(self) -> None:
+        self._seq += 1
+        self._told_hears = self._liveness.hears()
+        beat = Heartbeat(self._begin.node, self._begin.incarnation, self._seq, self._told_hears, self._is_leaving)
+        plain = to_bytes(beat)
+        for link in self._links:
+            link.send(self._sealer.seal(plain))
+
+    def _look_at_links(self, now: int) -> None:
+        for link in self._links:
+            before = link.fileno()
+            if link.look(now):
+                self._listen_to(link, before)
+            if self._troubles[link.link.name] != link.error:
+                self._troubles[link.link.name] = link.error
+                self._tell([LinkTrouble(link.link.name, link.error)])
+
+    def _listen_to(self, link: LinkSocket, before: int) -> None:
+        for descriptor, known in tuple(self._by_descriptor.items()):
+            if known is link:
+                del self._by_descriptor[descriptor]
+                with contextlib.suppress(KeyError, OSError):
+                    self._poll.unregister(descriptor)
+        if before >= 0 and before != link.fileno():
+            with contextlib.suppress(KeyError, OSError):
+                self._poll.unregister(before)
+        self._by_descriptor[link.fileno()] = link
+        self._poll.register(link.fileno(), select.POLLIN)
+
+    # Receiving
+
+    def _receive(self, link: LinkSocket) -> None:
+        for datagram, address in link.receive():
+            self._take_datagram(link.link.name, datagram, address)
+
+    def _take_datagram(self, link_name: str, datagram: bytes, address: str) -> None:
+        opened = self._opener.open(datagram)
+        if opened is None:
+            self._count_dropped(link_name, datagram, address)
+            return
+        peer, plain = opened
+        try:
+            beat = heartbeat_of(plain)
+        except PeerMessageError:
+            self._count_dropped(link_name, datagram, address)
+            return
+        if beat.node != peer:
+            self._count_dropped(link_name, datagram, address)
+            return
+        now = now_ms()
+        if self._addresses.get((peer, link_name)) != address:
+            self._addresses[peer, link_name] = address
+            self._tell([AddressSeen(peer, link_name, address)])
+        events = self._liveness.heartbeat(beat, link_name, now)
+        if self._liveness.hears() != self._told_hears and now - self._answered_ms >= _ANSWER_MS:
+            # A peer that appeared learns at once that it is heard, and before the agent can open a stream to it.
+            self._answered_ms = now
+            self._send_beat()
+        self._tell([Fact.of(event) for event in events])
+
+    def _count_dropped(self, link_name: str, datagram: bytes, address: str) -> None:
+        if self._sealer.salt in datagram[:64]:
+            return  # The own broadcast came back.
+        self._dropped += 1
+        now = now_ms()
+        if now - self._drop_note_ms >= _DROP_NOTE_MS or not self._drop_note_ms:
+            self._drop_note_ms = now
+            self._tell([Dropped(self._dropped, link_name, address)])
+            self._dropped = 0
+
+    # The agent
+
+    def _take_orders(self) -> None:
+        packet = self._agent.recv(_PACKET_BYTES_MAX)
+        if not packet:
+            # Without an agent there is no node: the peers must see that.
+            raise SystemExit(0)
+        match _DECODE_ORDER.decode(packet):
+            case Pulse():
+                self._pulse_ms = now_ms()
+            case Leave():
+                self._is_leaving = True
+            case Begin():
+                raise AssertionError("the agent began twice")
+
+    def _tell(self, notes: list[Note]) -> None:
+        for note in notes:
+            try:
+                self._agent.send(msgspec.msgpack.encode(note))
+            except BlockingIOError:
+                # A hung agent has not read for thousands of notes; it is about to count as dead anyway.
+                return
+            except OSError:
+                raise SystemExit(0) from None
+
+
+_DECODE_ORDER = msgspec.msgpack.Decoder(Order)
+
+
+def _open_watchdog(device: str) -> int:
+    if not device:
+        return -1
+    try:
+        return os.open(device, os.O_WRONLY | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _close_watchdog(descriptor: int) -> None:
+    """`V` disarms it: a node that leaves must not be rebooted."""
+    if descriptor >= 0:
+        os.write(descriptor, b"V")
+        os.close(descriptor)
+
+
+def become_undelayable(priority: int) -> None:
+    """Real-time priority and locked memory; an ordinary user's demo does without."""
+    with contextlib.suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    ctypes.CDLL(None).mlockall(_MCL_CURRENT_AND_FUTURE)
+
+
+def main() -> NoReturn:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    agent = socket.socket(fileno=int(sys.argv[1]))
+    begin = _DECODE_ORDER.decode(agent.recv(_PACKET_BYTES_MAX))
+    assert isinstance(begin, Begin)
+    if begin.realtime_priority:
+        become_undelayable(begin.realtime_priority)
+    agent.setblocking(False)
+    Beating(agent, begin).run()
+    sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
