@@ -105,6 +105,11 @@ class Settings:
         return tuple(name for name in self.nodes if name != self.node)
 
     @property
+    def owns_machine(self) -> bool:
+        """Agents that share a machine (`bind`) must not reboot it."""
+        return not any(link.own_address for link in self.links)
+
+    @property
     def stream_port(self) -> int:
         """TCP streams use the number of the first link's UDP port."""
         return self.links[0].port if self.links else DEFAULT_UDP_PORT

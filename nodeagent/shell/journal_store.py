@@ -74,6 +74,10 @@ class JournalStore:
             for entry in self._select("where origin = ? and seq = ?", (origin, seq))
         )
 
+    def highest_clock_ms(self) -> int:
+        (clock_ms,) = self._journal.execute("select max(clock_ms) from entry").fetchone()
+        return int(clock_ms or 0)
+
     def append(self, entries: Iterable[JournalEntry]) -> None:
         """On the disk when it returns; an entry that is there already is left as it is."""
         rows = [(e.origin, e.seq, e.clock_ms, e.clock_counter, e.kind, e.payload, e.previous_hash) for e in entries]

@@ -73,6 +73,8 @@ class AgentResult:
     reason: str = ""
     """The agent's own words (`ocf-exit-reason:`), or why it could not be run."""
     is_timed_out: bool = False
+    is_missing: bool = False
+    """There is no such agent here: it was not run."""
 
 
 class ResourceAgents:
@@ -99,23 +101,23 @@ class ResourceAgents:
             case "lsb" | "service":
                 return await self._run_lsb(call, started)
             case "systemd":
-                return AgentResult(ExitCode.ERR_INSTALLED, reason=_why_no_systemd())
+                return AgentResult(ExitCode.ERR_INSTALLED, reason=_why_no_systemd(), is_missing=True)
             case _:
                 reason = f"there is no agent class “{call.standard}”"
-                return AgentResult(ExitCode.ERR_INSTALLED, reason=reason)
+                return AgentResult(ExitCode.ERR_INSTALLED, reason=reason, is_missing=True)
 
     async def _run_ocf(self, call: AgentCall, started: Callable[[int], None] | None) -> AgentResult:
         agent = find_ocf(call.provider, call.type)
         if agent is None:
             reason = f"agent ocf:{call.provider}:{call.type} is not installed"
-            return AgentResult(ExitCode.ERR_INSTALLED, reason=reason)
+            return AgentResult(ExitCode.ERR_INSTALLED, reason=reason, is_missing=True)
         environment = self.environment(call)
         return await self._run([str(agent), call.action], environment, call, started, _same_code)
 
     async def _run_lsb(self, call: AgentCall, started: Callable[[int], None] | None) -> AgentResult:
         script = INIT_SCRIPTS / call.type
         if not script.is_file():
-            return AgentResult(ExitCode.ERR_INSTALLED, reason=f"there is no init script {script}")
+            return AgentResult(ExitCode.ERR_INSTALLED, reason=f"there is no init script {script}", is_missing=True)
         if call.action == "meta-data":
             return AgentResult(ExitCode.OK, output=lsb_metadata(call.type, script.read_text(errors="replace")))
         if call.action not in ("start", "stop", "monitor", "status"):

@@ -1,0 +1,147 @@
+"""`nodeagent`: the daemon of one node.
+
+Reads its options, `ha.cf` and `authkeys`; gives exit code 0 after an orderly stop, 1 for a wrong configuration, 70
+after an error of its own and 100 when it must not be started again by itself. SIGTERM moves the resources away and
+leaves; a second one ends at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import fcntl
+import locale
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from hacluster.cib.problems import Problem
+from nodeagent import config
+from nodeagent.shell.engines.corosync import NOT_BUILT
+
+DEFAULT_ETC = Path("/etc/hacluster")
+DEFAULT_STATE = Path("/var/lib/hacluster")
+DEFAULT_RUN = Path("/run/hacluster")
+DEFAULT_LOG = Path("/var/log/hacluster.log")
+EXIT_CONFIGURATION = 1
+EXIT_ALREADY_RUNNING = 2
+UMASK = 0o026
+"""What resource agents expect to run with."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _options(arguments)
+    settings, problems = config.read_settings(options.etc, options.node)
+    if settings is not None and settings.engine is config.Engine.COROSYNC:
+        settings, problems = None, [*problems, NOT_BUILT.at("ha.cf")]
+    _print(problems)
+    if settings is None:
+        sys.exit(EXIT_CONFIGURATION)
+    if options.check:
+        print(f"{options.etc}: the configuration of node {settings.node} is correct")
+        sys.exit(0)
+    _prepare_process(options.run)
+    lock = _lock(options.run / "agent.pid")
+    if lock is None:
+        print(f"an agent is already running with {options.run}", file=sys.stderr)
+        sys.exit(EXIT_ALREADY_RUNNING)
+    sys.exit(asyncio.run(_run(settings, options)))
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nodeagent", description="The hacluster daemon of one node.")
+    parser.add_argument("--etc", type=Path, default=DEFAULT_ETC, help="folder of ha.cf and authkeys")
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of the CIB and the journal")
+    parser.add_argument("--run", type=Path, default=DEFAULT_RUN, help="folder of the socket and the pid file")
+    parser.add_argument("--log", type=Path, help="the operator's log (default: logfile of ha.cf)")
+    parser.add_argument("--node", default=os.uname().nodename, help="this node's name (default: uname -n)")
+    parser.add_argument("--foreground", action="store_true", help="write the log to standard error too")
+    parser.add_argument("--check", action="store_true", help="check the configuration and end")
+    return parser.parse_args(arguments)
+
+
+def _print(problems: Sequence[Problem]) -> None:
+    language = (
+        "ja" if (locale.getlocale(locale.LC_MESSAGES)[0] or os.environ.get("LANG", "")).startswith("ja") else "en"
+    )
+    for problem in problems:
+        mark = "" if problem.severity == "error" else "warning: "
+        print(f"{mark}{problem.line(language)}", file=sys.stderr)
+
+
+def _prepare_process(run: Path) -> None:
+    """Nothing that the caller left open or ignored reaches the resource agents."""
+    os.umask(UMASK)
+    os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+    run.mkdir(mode=0o755, parents=True, exist_ok=True)
+    os.chdir("/")
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+
+
+def _lock(file: Path) -> int | None:
+    """The pid file, locked as long as the process lives; None when another agent holds it."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    os.ftruncate(descriptor, 0)
+    os.write(descriptor, f"{os.getpid()}\n".encode())
+    return descriptor
+
+
+async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
+    # These imports cost more than a check of the configuration should.
+    from nodeagent.shell.log import Log
+    from nodeagent.shell.runtime import Runtime, die
+
+    log_file = options.log or settings.log_file or (DEFAULT_LOG if options.state == DEFAULT_STATE else None)
+    log = Log(
+        settings.node,
+        log_file or options.state / "hacluster.log",
+        options.state / "agent.jsonl",
+        to_stderr=options.foreground,
+    )
+    try:
+        runtime = Runtime(settings, options.state, options.run, log)
+        _listen_to_signals(runtime.stop, runtime.stop_now)
+        await runtime.start()
+        _notify("READY=1")
+        exit_code = await runtime.ended
+        _notify("STOPPING=1")
+        await runtime.close()
+    except Exception as error:
+        die(log, error, "the agent cannot go on")
+    log.close()
+    return exit_code
+
+
+def _listen_to_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> None:
+    """The first TERM or INT asks for an orderly stop, the second does not wait for it."""
+    loop = asyncio.get_running_loop()
+
+    def asked() -> None:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop_now)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, asked)
+
+
+def _notify(state: str) -> None:
+    """Tell systemd, where it started the agent."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notifier:
+            notifier.connect(f"\0{address[1:]}" if address.startswith("@") else address)
+            notifier.sendall(state.encode())
+
+
+if __name__ == "__main__":
+    main()
