@@ -198,5 +198,10 @@ class HeartbeatEngine:
             self._channel.close()
             self._channel = None
 
+    async def wait_for_end(self) -> None:
+        """The beating process is gone."""
+        if self._process is not None:
+            await self._process.wait()
+
 
 _DECODE_NOTE = msgspec.msgpack.Decoder(Note)
