@@ -66,13 +66,15 @@ class JoinOffer(PeerMessage, frozen=True, kw_only=True, tag="join-offer"):
     term: int
     join_id: int
     precedence: tuple[int, int, str]
-    """(has quorum, number of members, inverse order of names is decided by the smaller name)"""
+    """Has quorum, number of members, name. More is better; of equal ones the smaller name."""
 
 
 class JoinRequest(PeerMessage, frozen=True, kw_only=True, tag="join-request"):
     term: int
     join_id: int
     version: CibVersion
+    instance: int
+    """The last membership that the joiner knew; the next one has a higher number."""
     digest: str
     """Of the configuration, "" for one that nobody ever changed."""
     ancestors: tuple[str, ...]
@@ -303,13 +305,17 @@ class ActionDone(PeerMessage, frozen=True, kw_only=True, tag="action-done"):
     term: int
     transition: int
     action: int
+    is_ok: bool
     entry: HistoryEntry | None = None
+    memory: LrmResource | None = None
+    """All that the node remembers of the resource now; replaces its part of the status section."""
 
 
 class HistoryChanged(PeerMessage, frozen=True, kw_only=True, tag="history"):
-    """Member to DC: a recurring operation ended otherwise than the time before."""
+    """Member to DC: an operation that no running transition waits for ended otherwise than the time before."""
 
     entry: HistoryEntry
+    memory: LrmResource
 
 
 class ForgetHistory(PeerMessage, frozen=True, kw_only=True, tag="forget-history"):

@@ -219,6 +219,13 @@ class ElectionNeeded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class OfferAccepted(Event):
+    """This node has asked a DC to let it in."""
+
+    dc: str
+
+
+@dataclass(frozen=True, slots=True)
 class DcElected(Event):
     """This node has won the election of this term."""
 
@@ -286,14 +293,47 @@ class UpdateCommitted(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class ActionReported(Event):
-    """DC only: a node says how an action of the running transition ended."""
+class FenceNeeded(Event):
+    """DC only: the transition or an operator wants a node fenced."""
+
+    target: str
+    action: str
+    client: str
+    timeout_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeWanted(Event):
+    """DC only: set, count up or delete (None) a node attribute at once."""
 
     node: str
-    action: int
+    name: str
+    value: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class AttributesWritten(Event):
+    """DC only: these transient attributes in the CIB have other values now."""
+
+    rows: tuple[AttributeRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FailcountRaised(Event):
+    """DC only: a resource failed on a node."""
+
+    resource: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class ActionAnswered(Event):
+    """DC only: an action of the running transition ended; None as entry means that it needed no agent."""
+
     transition: int
-    entry: HistoryEntry | None
-    """None when the node refused to run it."""
+    action: int
+    is_ok: bool
+    entry: HistoryEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +351,8 @@ class FencingFinished(Event):
     is_ok: bool
     executor: str
     by_human: bool = False
+    incarnation: int = 0
+    """The one that was fenced; a later one is the node after its restart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,365 @@
+"""Makes nodes members of the membership that a DC leads, and takes them out of it.
+
+Reads DcElected, PeerHeard/PeerLost/PeerLeft, offers, requests and confirmations; gives MemberJoined, MemberGone,
+ViewChanged, DcFollowed and OfferAccepted, and keeps `Situation.view`.
+
+Invariant: a node becomes a member only after it has the cluster's configuration on its disk and has told what runs on
+it. So a node that was away is never simply merged, and no member acts on an old configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from hacluster.protocol import events
+from hacluster.protocol.peers import (
+    AttributeRow,
+    CannotPersist,
+    CibSent,
+    CibWanted,
+    DcResigned,
+    ExpelledFrom,
+    JoinConfirm,
+    JoinOffer,
+    JoinRefused,
+    JoinRequest,
+    JoinWelcome,
+    LrmResource,
+    ViewInstalled,
+    VoteRequest,
+)
+from nodeagent.machines.effects import FailAgent, RebootSelf
+from nodeagent.machines.events import (
+    DcElected,
+    DcFollowed,
+    DcGone,
+    FencingFinished,
+    MemberGone,
+    MemberJoined,
+    OfferAccepted,
+    PeerHeard,
+    PeerLeft,
+    PeerLost,
+    Persisted,
+    PersistFailed,
+    ViewChanged,
+)
+from nodeagent.machines.quorum import Quorum
+from nodeagent.machines.replication import Replication
+from nodeagent.machines.situation import Machine, Situation, View, on, on_message
+
+REFUSED_AGAIN_MS = 1_000
+"""How long a DC leaves a node alone that follows another DC."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnState:
+    """What a joining node tells of itself; read at the moment of the confirmation."""
+
+    lrm: Callable[[], tuple[LrmResource, ...]]
+    attributes: Callable[[], tuple[AttributeRow, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The offer this node has accepted."""
+
+    dc: str
+    term: int
+    join_id: int
+
+
+class Join(Machine):
+    def __init__(self, here: Situation, replication: Replication, own: OwnState) -> None:
+        super().__init__(here)
+        self._replication = replication
+        self._own = own
+        self._quorum = Quorum(wait_for_all=here.settings.wait_for_all)
+        self._join_id = 0
+        self._joining: dict[str, int] = {}
+        """DC: peer -> join id, for everyone that was offered and is no member yet."""
+        self._given_up: set[str] = set()
+        """DC: peers that are heard, but do not become members; the controller decides without them."""
+        self._asked: _Asked | None = None
+        self._welcome_token = 0
+
+    @property
+    def is_waiting(self) -> bool:
+        """DC: whether a heard node is still about to become a member."""
+        return any(peer not in self._given_up for peer in self._joining)
+
+    # The DC offers
+
+    @on(DcElected)
+    def _elected(self, event: DcElected) -> None:
+        self._joining.clear()
+        self._given_up.clear()
+        self._asked = None
+        self._replication.lead(event.term)
+        self._install(
+            View(event.term, self.here.name, self.here.view.instance, {}), {self.here.name: self.here.incarnation}
+        )
+        self.publish(events.DC_ELECTED, node=self.here.name)
+        self.give(MemberJoined(self.here.name, self._own.lrm(), self._own.attributes()))
+        for peer in self.here.heard:
+            self._offer(peer)
+
+    @on(PeerHeard)
+    def _heard(self, event: PeerHeard) -> None:
+        if self.here.is_dc:
+            self._offer(event.peer)
+
+    @on_message(VoteRequest)
+    def _vote_wanted(self, peer: str, request: VoteRequest) -> None:
+        if self.here.is_dc and peer not in self.here.view.members:
+            self._offer(peer)
+
+    def _offer(self, peer: str) -> None:
+        if self.here.fenced.get(peer) == self.here.heard.get(peer):
+            self.send(peer, ExpelledFrom(term=self.here.term, reason="fenced"))
+            return
+        self._replication.forget(peer)
+        self._join_id += 1
+        self._joining[peer] = self._join_id
+        self._given_up.discard(peer)
+        self.set_timer(f"join {peer}", self.here.settings.join_timeout_ms)
+        self.clear_timer(f"offer {peer}")
+        self.send(peer, JoinOffer(term=self.here.view.term, join_id=self._join_id, precedence=self._precedence()))
+
+    def _precedence(self) -> tuple[int, int, str]:
+        return int(self.here.view.has_quorum), len(self.here.view.members), self.here.name
+
+    def timer(self, name: str) -> None:
+        verb, _, peer = name.partition(" ")
+        if not self.here.is_dc or peer not in self.here.heard or peer in self.here.view.members:
+            return
+        if verb == "join":
+            self._give_up(peer)
+        else:
+            self._offer(peer)
+            self._give_up(peer)
+
+    def _give_up(self, peer: str) -> None:
+        self._given_up.add(peer)
+        self.set_timer(f"offer {peer}", REFUSED_AGAIN_MS)
+        self.give(ViewChanged())
+
+    @on_message(JoinRefused)
+    def _refused(self, peer: str, message: JoinRefused) -> None:
+        if self.here.is_dc and peer in self._joining:
+            self._give_up(peer)
+
+    # The node answers
+
+    @on_message(JoinOffer)
+    def _offered(self, peer: str, offer: JoinOffer) -> None:
+        if self.here.is_dc and not self._gives_way_to(offer):
+            if peer not in self._joining and peer not in self.here.view.members:
+                self._offer(peer)
+            return
+        if self.here.dc not in ("", peer, self.here.name) and self.here.dc in self.here.heard:
+            self.send(peer, JoinRefused(term=offer.term, dc=self.here.dc))
+            return
+        if self.here.is_dc:
+            self.resign(peer)
+        self._ask_in(peer, offer)
+
+    def _gives_way_to(self, offer: JoinOffer) -> bool:
+        mine, theirs = self._precedence(), offer.precedence
+        return theirs[:2] > mine[:2] or (theirs[:2] == mine[:2] and theirs[2] < mine[2])
+
+    def resign(self, better: str) -> None:
+        """Stop being the DC. What it had ordered and not acknowledged is for the next DC to know or not."""
+        self.send_members(DcResigned(term=self.here.view.term, better=better))
+        self.here.dc = ""
+        self.give(DcGone(self.here.name))
+
+    def _ask_in(self, dc: str, offer: JoinOffer) -> None:
+        self._asked = _Asked(dc, offer.term, offer.join_id)
+        if self.here.dc == dc:
+            self.here.dc = ""
+            self.give(DcGone(dc))
+        self.give(OfferAccepted(dc))
+        request = JoinRequest(
+            term=offer.term,
+            join_id=offer.join_id,
+            instance=self.here.view.instance,
+            version=self.here.cib.version,
+            digest=self._replication.digest,
+            ancestors=self.here.ancestors,
+        )
+        self.send(dc, request)
+
+    @on_message(CibWanted)
+    def _cib_wanted(self, peer: str, message: CibWanted) -> None:
+        sent = CibSent(term=message.term, join_id=message.join_id, cib=self.here.cib, ancestors=self.here.ancestors)
+        self.send(peer, sent)
+
+    @on_message(JoinWelcome)
+    def _welcomed(self, peer: str, welcome: JoinWelcome) -> None:
+        if self._asked != _Asked(peer, welcome.term, welcome.join_id):
+            return
+        self.here.dc = peer
+        self.here.view = View(welcome.term, peer, welcome.instance)
+        self._welcome_token = self._replication.take_over(peer, welcome)
+        if not self._welcome_token:
+            self._confirm()
+
+    @on(Persisted)
+    def _persisted(self, event: Persisted) -> None:
+        if self._welcome_token and event.token == self._welcome_token:
+            self._welcome_token = 0
+            self._confirm()
+
+    @on(PersistFailed)
+    def _persist_failed(self, event: PersistFailed) -> None:
+        if self._welcome_token and event.token == self._welcome_token and self._asked:
+            self._welcome_token = 0
+            self.send(self._asked.dc, CannotPersist(term=self._asked.term, reason=event.reason))
+            self.give(FailAgent(f"cannot write the cluster's configuration: {event.reason}"))
+
+    def _confirm(self) -> None:
+        if self._asked is None or self.here.dc != self._asked.dc:
+            return
+        confirm = JoinConfirm(
+            term=self._asked.term,
+            join_id=self._asked.join_id,
+            lrm=self._own.lrm(),
+            attributes=self._own.attributes(),
+            is_stopping=self.here.is_stopping,
+        )
+        self.send(self._asked.dc, confirm)
+        self.give(DcFollowed(self._asked.dc, self._asked.term))
+
+    @on_message(ViewInstalled)
+    def _view_installed(self, peer: str, message: ViewInstalled) -> None:
+        if peer != self.here.dc or message.term != self.here.view.term or peer == self.here.name:
+            return
+        is_new = not self.here.view.members
+        old = self.here.view.members
+        self.here.view = View(message.term, peer, message.instance, message.members, message.has_quorum)
+        if is_new:
+            self.publish(events.DC_ELECTED, node=peer)
+        self._tell_changes(old)
+        self.give(ViewChanged())
+
+    @on_message(DcResigned)
+    def _dc_resigned(self, peer: str, message: DcResigned) -> None:
+        if peer == self.here.dc:
+            self.give(DcGone(peer))
+
+    @on_message(ExpelledFrom)
+    def _expelled(self, peer: str, message: ExpelledFrom) -> None:
+        if message.reason == "fenced":
+            # The others take it for granted that nothing runs here any more, so nothing may.
+            self.give(RebootSelf(f"{peer} says that this node was fenced"))
+        elif peer == self.here.dc:
+            self.give(DcGone(peer))
+
+    @on(DcGone)
+    def _gone(self, event: DcGone) -> None:
+        if self.here.view.dc == event.dc:
+            self.publish(events.DC_UNSET, node=event.dc)
+            self.here.view = View(instance=self.here.view.instance)
+            self._asked = None if self._asked and self._asked.dc == event.dc else self._asked
+            self._joining.clear()
+            self.give(ViewChanged())
+
+    # The DC takes in
+
+    @on_message(JoinRequest)
+    def _requested(self, peer: str, request: JoinRequest) -> None:
+        if not self._is_current(peer, request.term, request.join_id):
+            return
+        instance = max(self.here.view.instance, request.instance)
+        self.here.view = replace(self.here.view, instance=instance)
+        if self._replication.is_newer(request):
+            self.send(peer, CibWanted(term=request.term, join_id=request.join_id))
+        else:
+            self._welcome(peer, request.join_id, is_divergent=not self._replication.is_ancestor(request.digest))
+
+    @on_message(CibSent)
+    def _cib_sent(self, peer: str, message: CibSent) -> None:
+        if self._is_current(peer, message.term, message.join_id):
+            self._replication.adopt(peer, message)
+            self._welcome(peer, message.join_id, is_divergent=False)
+
+    def _is_current(self, peer: str, term: int, join_id: int) -> bool:
+        return self.here.is_dc and term == self.here.view.term and self._joining.get(peer) == join_id
+
+    def _welcome(self, peer: str, join_id: int, *, is_divergent: bool) -> None:
+        seq = self._replication.teach(peer)
+        welcome = JoinWelcome(
+            term=self.here.view.term,
+            join_id=join_id,
+            instance=self.here.view.instance,
+            cib=self.here.cib,
+            ancestors=self.here.ancestors,
+            seq=seq,
+            is_divergent=is_divergent,
+        )
+        self.send(peer, welcome)
+
+    @on_message(JoinConfirm)
+    def _confirmed(self, peer: str, confirm: JoinConfirm) -> None:
+        if not self._is_current(peer, confirm.term, confirm.join_id):
+            return
+        del self._joining[peer]
+        self._given_up.discard(peer)
+        self.clear_timer(f"join {peer}")
+        self.clear_timer(f"offer {peer}")
+        self._install(self.here.view, {**self.here.view.members, peer: self.here.heard[peer]})
+        self.give(MemberJoined(peer, confirm.lrm, confirm.attributes))
+
+    # The DC takes out
+
+    @on(PeerLost, PeerLeft)
+    def _silent(self, event: PeerLost | PeerLeft) -> None:
+        was_joining = self._joining.pop(event.peer, None) is not None
+        self._given_up.discard(event.peer)
+        self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))
+        if was_joining and self.here.is_dc:
+            self._replication.forget(event.peer)
+            self.give(ViewChanged())
+
+    @on_message(CannotPersist)
+    def _cannot_persist(self, peer: str, message: CannotPersist) -> None:
+        self.take_out(peer, is_clean=False)
+
+    @on(FencingFinished)
+    def _fenced(self, event: FencingFinished) -> None:
+        member = self.here.view.members.get(event.target)
+        if event.is_ok and member is not None and member <= event.incarnation:
+            if event.target in self.here.heard:
+                self.send(event.target, ExpelledFrom(term=self.here.view.term, reason="fenced"))
+            self.take_out(event.target, is_clean=False)
+
+    def take_out(self, peer: str, *, is_clean: bool) -> None:
+        """A DC's member is no member any more."""
+        if not self.here.is_dc or peer not in self.here.view.members or peer == self.here.name:
+            return
+        members = {name: incarnation for name, incarnation in self.here.view.members.items() if name != peer}
+        self._install(self.here.view, members)
+        self.give(MemberGone(peer, is_clean))
+        self._replication.forget(peer)
+
+    def _install(self, view: View, members: dict[str, int]) -> None:
+        has_quorum = self._quorum.has_quorum(members, self.here.node_names())
+        old = self.here.view
+        self.here.view = View(view.term, view.dc, view.instance + 1, members, has_quorum)
+        installed = ViewInstalled(
+            term=view.term, instance=self.here.view.instance, members=members, has_quorum=has_quorum
+        )
+        self.send_members(installed)
+        self._tell_changes(old.members)
+        if old.has_quorum != has_quorum and old.members:
+            self.publish(events.QUORUM_GAINED if has_quorum else events.QUORUM_LOST)
+        self.give(ViewChanged())
+
+    def _tell_changes(self, old: dict[str, int]) -> None:
+        for member in sorted({*old, *self.here.view.members}):
+            if member not in old:
+                self.publish(events.NODE_MEMBER, node=member)
+            elif member not in self.here.view.members:
+                self.publish(events.NODE_LOST, node=member)

@@ -1,0 +1,239 @@
+"""One node of the cluster: composes the machines, and is itself `step(event, now_ms, wall_ms) -> effects`.
+
+Reads every event of `events.py`; gives the effects of `effects.py`. Facts that machines state for each other are passed
+on within the same step, in the order in which they were stated; a message to the node itself is delivered at once.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import defaultdict, deque
+from collections.abc import Callable
+
+from hacluster.protocol import messages as say
+from hacluster.protocol.peers import EventSpread, PeerMessage
+from nodeagent.machines.attributes import Attributes
+from nodeagent.machines.controller import Controller
+from nodeagent.machines.door import Door, cib_document
+from nodeagent.machines.effects import Effect, Publish, PublishUpdate, Send
+from nodeagent.machines.election import Election
+from nodeagent.machines.events import (
+    CibApplied,
+    CibReplacedWhole,
+    DcFollowed,
+    DcGone,
+    DeadlineReached,
+    Event,
+    Happened,
+    MessageReceived,
+    ViewChanged,
+)
+from nodeagent.machines.executor import Executor
+from nodeagent.machines.failover import Failover
+from nodeagent.machines.fencing import Fencing
+from nodeagent.machines.join import Join, OwnState
+from nodeagent.machines.journal import Journal
+from nodeagent.machines.membership import Membership
+from nodeagent.machines.replication import Replication
+from nodeagent.machines.situation import FEATURE_SET, Machine, Restored, Settings, Situation
+from nodeagent.machines.transition import Transition
+
+EVENTS_KEPT = 2_000
+
+
+class Node:
+    """The same under real sockets and under the simulator."""
+
+    def __init__(self, settings: Settings, restored: Restored, luck: random.Random, now_ms: int, wall_ms: int) -> None:
+        here = Situation(settings, restored, luck, now_ms, wall_ms)
+        self.here = here
+        self.membership = Membership(here)
+        self.election = Election(here)
+        self.replication = Replication(here)
+        self.executor = Executor(here)
+        self.attributes = Attributes(here, self.replication)
+        self.join = Join(here, self.replication, OwnState(self.executor.memory, self.attributes.own_rows))
+        self.fencing = Fencing(here)
+        self.transition = Transition(here, self.replication)
+        self.failover = Failover(here)
+        self.controller = Controller(
+            here, self.replication, self.transition, self.attributes, self.failover, lambda: self.join.is_waiting
+        )
+        self.journal = Journal(here, restored)
+        self.door = Door(
+            here, self.replication, self.attributes, self.fencing, self.journal, self.info, self.recent_events
+        )
+        self._machines: tuple[Machine, ...] = (
+            self.membership,
+            self.election,
+            self.join,
+            self.replication,
+            self.fencing,
+            self.controller,
+            self.transition,
+            self.failover,
+            self.attributes,
+            self.executor,
+            self.journal,
+            self.door,
+        )
+        self._on_event = self._routes("handles_events")
+        self._on_message = self._routes("handles_messages")
+        self._events: deque[say.EventRecord] = deque(maxlen=EVENTS_KEPT)
+        self._event_seq = max(restored.next_event_seq, restored.incarnation * 1_000_000)
+        self._told_info: say.AgentInfo | None = None
+
+    def _routes(self, marked: str) -> dict[type, list[Callable[..., None]]]:
+        routes: dict[type, list[Callable[..., None]]] = defaultdict(list)
+        for machine in self._machines:
+            for kind, handler in machine.handlers(marked):
+                routes[kind].append(handler)
+        return dict(routes)
+
+    # From outside
+
+    def start(self, now_ms: int, wall_ms: int) -> list[Effect]:
+        """Once, before the first event."""
+        return self.step(DeadlineReached(), now_ms, wall_ms)
+
+    def next_deadline_ms(self) -> int | None:
+        deadlines = (machine.next_deadline_ms() for machine in self._machines)
+        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+
+    def step(self, event: Event, now_ms: int, wall_ms: int) -> list[Effect]:
+        self.here.now_ms, self.here.wall_ms = now_ms, wall_ms
+        effects: list[Effect] = []
+        self._handle(event, effects)
+        self.replication.flush()
+        self._drain(effects)
+        self.controller.consider()
+        self._drain(effects)
+        return effects
+
+    def _handle(self, event: Event, effects: list[Effect]) -> None:
+        self._dispatch(event)
+        self._drain(effects)
+
+    def _drain(self, effects: list[Effect]) -> None:
+        """Pass on what the machines gave, until nothing new comes."""
+        out = self.here.out
+        done = 0
+        while done < len(out):
+            output = out[done]
+            done += 1
+            if isinstance(output, Effect):
+                self._order(output, effects)
+            else:
+                self._dispatch(output)
+            if done == len(out):
+                self.replication.flush()
+        out.clear()
+
+    def _order(self, effect: Effect, effects: list[Effect]) -> None:
+        """A message to this node itself does not leave it."""
+        if isinstance(effect, Send) and effect.peer == self.here.name:
+            self._dispatch(MessageReceived(effect.peer, self.here.incarnation, effect.message))
+        elif isinstance(effect, Send) and effect.peer not in self.here.heard:
+            return
+        else:
+            effects.append(effect)
+
+    def _dispatch(self, event: Event) -> None:
+        match event:
+            case MessageReceived(peer, incarnation, message):
+                self._message(peer, incarnation, message)
+            case DeadlineReached():
+                for machine in self._machines:
+                    machine.deadline_reached()
+            case Happened(code, fields):
+                self._publish(code, fields)
+            case _:
+                for handler in self._on_event.get(type(event), ()):
+                    handler(event)
+                self._tell_subscribers(event)
+
+    def _message(self, peer: str, incarnation: int, message: PeerMessage) -> None:
+        """A message of an incarnation that is not the heard one is of the past."""
+        if peer != self.here.name and self.here.heard.get(peer) != incarnation:
+            return
+        if isinstance(message, EventSpread):
+            for record in message.records:
+                self._keep_event(record)
+        for handler in self._on_message.get(type(message), ()):
+            handler(peer, message)
+
+    # Events in the operator's language
+
+    def _publish(self, code: str, fields: dict[str, str]) -> None:
+        record = say.EventRecord(
+            node=self.here.name,
+            seq=self._event_seq,
+            at_ms=self.here.wall_ms,
+            code=code,
+            fields=fields,
+            transition=self.transition.number if self.here.is_dc else -1,
+        )
+        self._event_seq += 1
+        self.here.out.append(Publish(record))
+        self._keep_event(record)
+        for peer in self.here.heard:
+            self.here.out.append(Send(peer, EventSpread(records=(record,))))
+
+    def _keep_event(self, record: say.EventRecord) -> None:
+        self._events.append(record)
+        self.here.out.append(PublishUpdate(say.EventHappened(event=record)))
+
+    def recent_events(self, limit: int) -> tuple[say.EventRecord, ...]:
+        return tuple(self._events)[-limit:] if limit > 0 else ()
+
+    # What the local door shows
+
+    def _tell_subscribers(self, event: Event) -> None:
+        match event:
+            case CibApplied(old, new):
+                self.here.out.append(PublishUpdate(say.CibPatched(patch=self.replication.patch_between(old, new))))
+            case CibReplacedWhole():
+                self.here.out.append(PublishUpdate(say.CibReplaced(cib=cib_document(self.here.cib))))
+            case ViewChanged() | DcGone() | DcFollowed():
+                info = self.info()
+                if info != self._told_info:
+                    self._told_info = info
+                    self.here.out.append(PublishUpdate(say.InfoChanged(info=info)))
+            case _:
+                pass
+
+    def info(self) -> say.AgentInfo:
+        here = self.here
+        return say.AgentInfo(
+            build=here.settings.build,
+            cluster_name=here.settings.cluster,
+            node=here.name,
+            node_id=here.node_id(here.name),
+            engine=here.settings.engine,
+            state=here.state,
+            dc=here.dc,
+            has_quorum=here.view.has_quorum,
+            feature_set=here.cib.root.get("crm_feature_set") or FEATURE_SET,
+            cib_version=here.cib.version,
+            members=tuple(self._member_info(name) for name in here.node_names()),
+            started_at_ms=here.started_at_ms,
+        )
+
+    def _member_info(self, name: str) -> say.MemberInfo:
+        here = self.here
+        return say.MemberInfo(
+            name=name,
+            node_id=here.node_id(name),
+            is_member=name in here.view.members,
+            incarnation=here.incarnation if name == here.name else here.heard.get(name, 0),
+            links=dict(self.membership.links.get(name, {})),
+        )
+
+    def snapshot(self, what: say.Subscribe) -> say.Snapshot:
+        """The first thing a subscriber gets."""
+        return say.Snapshot(
+            info=self.info(),
+            cib=cib_document(self.here.cib) if what.cib else None,
+            events=self.recent_events(200) if what.events else (),
+            transition=self.controller.progress,
+        )

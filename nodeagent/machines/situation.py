@@ -1,0 +1,215 @@
+"""What all machines of one node know together, and what a machine is.
+
+Reads nothing; gives `Situation` (each field is written by one machine, named beside it, and read by all), `Settings`,
+`Restored`, and the base class `Machine` with its timers and its outbox. A machine's handlers are methods marked with
+`@on(EventType)` or `@on_message(MessageType)`; `node.py` calls them and passes on what they give.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from hacluster.cib.model import Cib
+from hacluster.protocol.events import EventKind
+from hacluster.protocol.peers import PeerMessage
+from nodeagent.machines.effects import Effect, Send
+from nodeagent.machines.events import Event, Happened
+
+FEATURE_SET = "3.16.2"
+_NODE_IDS = uuid.UUID("6f0c2d54-6d6b-5a0e-9b0e-1f6f6e0a7c11")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the operator decided about this node, as far as the machines care."""
+
+    node: str
+    nodes: tuple[str, ...]
+    """All configured nodes, this one included."""
+    cluster: str = "hacluster"
+    engine: str = "heartbeat"
+    build: str = "hacluster"
+    initdead_ms: int = 20_000
+    """How long a starting node waits for peers that it has never heard."""
+    election_timeout_ms: int = 1_000
+    """How long a candidate waits for the votes of peers that it hears."""
+    dc_deadtime_ms: int = 3_000
+    """How long a node waits for the offer of a DC that it was told of."""
+    join_timeout_ms: int = 10_000
+    """How long the DC waits for a node that it hears to become a member before it decides without it."""
+    wait_for_all: bool = False
+    """A partition gets its first quorum only when it has seen all nodes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What the disk gave back at start. The incarnation is a new one, already on the disk."""
+
+    incarnation: int
+    cib: Cib
+    term: int = 0
+    voted_for: str = ""
+    ancestors: tuple[str, ...] = ()
+    journal_have: dict[str, int] = field(default_factory=dict)
+    """Origin -> number of its last entry that is held here."""
+    journal_hashes: dict[str, bytes] = field(default_factory=dict)
+    """Origin -> hash of that entry (`journal.hash_of`)."""
+    journal_clock_ms: int = 0
+    """The highest `clock_ms` of any entry."""
+    next_event_seq: int = 0
+    """The number of the next event of this node; 0 when nobody knows."""
+    runtime: bytes = b""
+    """What the last SaveRuntime gave, when the machine did not reboot since; b"" otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The agreed membership: who counts, by whose word."""
+
+    term: int = 0
+    dc: str = ""
+    instance: int = 0
+    members: dict[str, int] = field(default_factory=dict)
+    """Member -> incarnation"""
+    has_quorum: bool = False
+
+
+class Situation:
+    """The common knowledge of the machines of one node."""
+
+    def __init__(self, settings: Settings, restored: Restored, luck: random.Random, now_ms: int, wall_ms: int) -> None:
+        self.settings = settings
+        self.name = settings.node
+        self.incarnation = restored.incarnation
+        self.luck = luck
+        self.now_ms = now_ms
+        self.wall_ms = wall_ms
+        self.started_at_ms = wall_ms
+        self.heard: dict[str, int] = {}
+        """membership: peer -> incarnation, for every peer heard now."""
+        self.term = restored.term
+        """election: the highest term this node has on its disk."""
+        self.dc = ""
+        """election and join: the DC this node follows; its own name when it is the DC."""
+        self.view = View()
+        """join: the agreed membership."""
+        self.cib = restored.cib
+        """replication."""
+        self.ancestors = restored.ancestors
+        """replication: digests of the configurations before this one, newest first."""
+        self.state = "S_PENDING"
+        """controller: in Pacemaker's words."""
+        self.is_stopping = False
+        """controller: the operator wants this agent to end."""
+        self.fenced: dict[str, int] = {}
+        """fencing: node -> the incarnation that was fenced and must not come back."""
+        self.out: list[Effect | Event] = []
+        self._token = 0
+
+    @property
+    def is_dc(self) -> bool:
+        return self.dc == self.name
+
+    def token(self) -> int:
+        self._token += 1
+        return self._token
+
+    def node_id(self, name: str) -> str:
+        """The id of a node in the CIB: what the configuration says, or one made from its name."""
+        for node in self.cib.section("nodes").all("node"):
+            if node.get("uname") == name:
+                return node.id
+        return str(uuid.uuid5(_NODE_IDS, name))
+
+    def node_names(self) -> list[str]:
+        """Every node that is configured in ha.cf or known in the CIB."""
+        known = [node.get("uname") for node in self.cib.section("nodes").all("node") if node.get("type") != "remote"]
+        return sorted({*self.settings.nodes, *known} - {""})
+
+    def members_but_self(self) -> list[str]:
+        return [member for member in self.view.members if member != self.name]
+
+
+_Handler = TypeVar("_Handler", bound=Callable[..., None])
+
+
+def on(*kinds: type[Event]) -> Callable[[_Handler], _Handler]:
+    """Mark a method as handler of these events: `method(event)`."""
+
+    def mark(method: _Handler) -> _Handler:
+        method.handles_events = kinds  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+def on_message(*kinds: type[PeerMessage]) -> Callable[[_Handler], _Handler]:
+    """Mark a method as handler of these messages of peers: `method(peer, message)`."""
+
+    def mark(method: _Handler) -> _Handler:
+        method.handles_messages = kinds  # type: ignore[attr-defined]
+        return method
+
+    return mark
+
+
+class Machine:
+    """One pure machine: handlers, named timers, and an outbox shared by the node."""
+
+    def __init__(self, here: Situation) -> None:
+        self.here = here
+        self._deadlines: dict[str, int] = {}
+
+    # What it gives
+
+    def give(self, output: Effect | Event) -> None:
+        """An order for the shell or a fact for the other machines."""
+        self.here.out.append(output)
+
+    def send(self, peer: str, message: PeerMessage) -> None:
+        self.give(Send(peer, message))
+
+    def send_members(self, message: PeerMessage) -> None:
+        """To every other member of the view."""
+        for member in self.here.members_but_self():
+            self.send(member, message)
+
+    def publish(self, kind: EventKind, **fields: object) -> None:
+        self.give(Happened(kind.code, {name: str(value) for name, value in fields.items()}))
+
+    # Timers
+
+    def set_timer(self, name: str, after_ms: int) -> None:
+        self._deadlines[name] = self.here.now_ms + after_ms
+
+    def clear_timer(self, name: str) -> None:
+        self._deadlines.pop(name, None)
+
+    def has_timer(self, name: str) -> bool:
+        return name in self._deadlines
+
+    def next_deadline_ms(self) -> int | None:
+        return min(self._deadlines.values(), default=None)
+
+    def deadline_reached(self) -> None:
+        due = sorted((at, name) for name, at in self._deadlines.items() if at <= self.here.now_ms)
+        for _, name in due:
+            if self._deadlines.get(name, self.here.now_ms + 1) <= self.here.now_ms:
+                del self._deadlines[name]
+                self.timer(name)
+
+    def timer(self, name: str) -> None:
+        """A timer has run out. Machines that set timers say here what they mean."""
+        raise AssertionError(f"{type(self).__name__} set a timer {name} that it does not know")
+
+    # How the node finds the handlers
+
+    def handlers(self, marked: str) -> Iterator[tuple[type, Callable[..., None]]]:
+        for name in dir(type(self)):
+            method: Any = getattr(type(self), name)
+            for kind in getattr(method, marked, ()):
+                yield kind, getattr(self, name)
