@@ -43,7 +43,6 @@ class _RuntimeNotes(msgspec.Struct, frozen=True):
 class Loaded:
     restored: Restored
     alerts: tuple[Alert, ...]
-    next_event_seq: int
 
 
 class Disk:
@@ -77,9 +76,10 @@ class Disk:
             journal_hashes={entry.origin: hash_of(entry) for entry in entries},
             journal_clock_ms=self.journal.highest_clock_ms(),
             runtime=self._load_runtime(),
+            next_event_seq=self.journal.next_event_seq(self._node),
         )
         alerts = (*self._storage.alerts, *self.journal.alerts)
-        return Loaded(restored, alerts, self.journal.next_event_seq(self._node))
+        return Loaded(restored, alerts)
 
     # What a restart on a running machine needs
 

@@ -28,7 +28,7 @@ from hacluster.protocol.messages import (
     Update,
 )
 from hacluster.protocol.peers import Envelope, JournalPush, PeerMessage, PeerMessageError, envelope_of, to_bytes
-from hacluster.scheduler import schedule
+from hacluster.scheduler.schedule import schedule
 from nodeagent import config
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
@@ -44,6 +44,7 @@ from nodeagent.shell.monitors.ifcheckd import attribute_of, value_of
 from nodeagent.shell.operations import Operations
 from nodeagent.shell.processes import Processes
 from nodeagent.shell.resource_agents import ResourceAgents
+from nodeagent.shell.respawn import Respawner
 from nodeagent.shell.self_fencing import kill_descendants, reboot_machine
 
 EXIT_OK = 0
@@ -93,6 +94,7 @@ class Runtime:
         self._operations = Operations(self._agents, self.report)
         self._monitors = Monitors(self)
         self._local = LocalRequests(self._agents, self._monitors, self._disk.journal, log)
+        self._respawner = Respawner(settings.respawn, self)
         self._engine = HeartbeatEngine(settings, self._incarnation, self)
         self._door = Door(run_folder / "agent.sock", self, Access(settings.api_users, settings.api_groups))
 
@@ -105,6 +107,8 @@ class Runtime:
         for alert in self._alerts:
             self.report(fact.Happened(alert.kind.code, alert.fields))
         await self._door.open(next(iter(self._settings.api_groups), ""))
+        for program in self._respawner.start():
+            program.add_done_callback(self._task_ended)
         self._log.remark("started", incarnation=self._incarnation, beating_pid=self._engine.pid)
 
     # Events and effects
@@ -303,6 +307,7 @@ class Runtime:
         os._exit(EXIT_FAILED)
 
     async def close(self) -> None:
+        await self._respawner.stop()
         self._door.close()
         self._monitors.close()
         await self._engine.leave()

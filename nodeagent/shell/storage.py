@@ -87,7 +87,7 @@ class Storage:
     def begin_life(self) -> NodeState:
         """Start a new incarnation: higher than any before, even when the disk was emptied."""
         known = self._load_state()
-        incarnation = max(known.incarnation + 1, time.time_ns() // 1_000_000)
+        incarnation = max(known.incarnation + 1, time.time_ns() // 1_000_000_000)
         self._write_state(replace_state(known, incarnation=incarnation))
         return self._state
 

@@ -59,6 +59,7 @@ class HeartbeatEngine:
         self._pulse: asyncio.TimerHandle | None = None
         self._addresses: dict[tuple[str, str], str] = {}
         self._is_ending = False
+        self._leaving: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -120,6 +121,11 @@ class HeartbeatEngine:
             self._listener.link_trouble(link_name, f"cannot listen: {error.strerror or error}")
             self._spawn(self._listen_later(link_name))
 
+    async def _listen_anew(self, link_name: str) -> None:
+        """An interface that was made anew knows nothing of the old listening socket."""
+        self._streams.stop_listening(link_name)
+        await self._listen(link_name)
+
     async def _listen_later(self, link_name: str) -> None:
         """The interface is away, or its address is not there yet."""
         await asyncio.sleep(_LISTEN_AGAIN_S)
@@ -155,6 +161,8 @@ class HeartbeatEngine:
                 self._streams.moved(peer, link, address)
             case LinkTrouble(link, reason):
                 self._listener.link_trouble(link, reason)
+                if not reason:
+                    self._spawn(self._listen_anew(link))
             case Dropped(count, link, address):
                 self._listener.dropped(count, link, address)
 
@@ -179,10 +187,15 @@ class HeartbeatEngine:
         self._streams.send(peer, message)
 
     async def leave(self) -> None:
-        """Deliver what is under way, say goodbye on every link, end the process."""
+        """Deliver what is under way, say goodbye on every link, end the process. Saying it twice is saying it once."""
+        if self._leaving is None:
+            self._leaving = asyncio.get_running_loop().create_task(self._leave())
+        await asyncio.shield(self._leaving)
+
+    async def _leave(self) -> None:
         await self._streams.flush(_LEAVE_S)
-        self._is_ending = True
-        if self._process is not None and self._process.returncode is None:
+        if not self._is_ending and self._process is not None:
+            self._is_ending = True
             self._tell(Leave())
             await self._process.wait()
         self.close()

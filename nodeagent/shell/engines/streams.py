@@ -281,6 +281,11 @@ class Streams:
             listener.close()
             raise
 
+    def stop_listening(self, link_name: str) -> None:
+        server = self._servers.pop(link_name, None)
+        if server is not None:
+            server.close()
+
     def _connection(self, role: Role, link_name: str, peer: str = "") -> SecureConnection:
         return SecureConnection(self._identity, role, link_name, self, peer)
 
