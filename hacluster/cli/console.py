@@ -1,0 +1,107 @@
+"""`hactl console`: brings up this node's console, in one process.
+
+Reads HACLUSTER_STATE, HACLUSTER_RUN, HACLUSTER_REDIS_URL and HACLUSTER_ADMIN_PASSWORD; makes the database and the first
+administrator, then serves until it is told to end. With Redis it starts a Celery worker beside itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hacluster.settings")
+    os.environ["HACLUSTER_CONSOLE_PORT"] = str(options.port)
+    if options.state:
+        os.environ["HACLUSTER_STATE"] = options.state
+    if options.run:
+        os.environ["HACLUSTER_RUN"] = options.run
+    if options.ssl_certfile:
+        os.environ["HACLUSTER_HTTPS"] = "1"
+    _make_catalogues()
+    _make_database()
+    worker = _start_worker()
+    try:
+        return _serve(options)
+    finally:
+        if worker is not None:
+            worker.send_signal(signal.SIGTERM)
+            try:
+                worker.wait(10)
+            except subprocess.TimeoutExpired:
+                worker.kill()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="hactl console", description="Serve this node's console.")
+    parser.add_argument("--bind", default="0.0.0.0", metavar="ADDR", help="address to listen at (all of them)")
+    parser.add_argument("--port", type=int, default=8000, help="TCP port (8000)")
+    parser.add_argument("--state", metavar="DIR", help="folder the console may write to (/var/lib/hacluster)")
+    parser.add_argument("--run", metavar="DIR", help="folder of the agent's socket (/run/hacluster)")
+    parser.add_argument("--ssl-certfile", metavar="FILE", help="serve HTTPS with this certificate")
+    parser.add_argument("--ssl-keyfile", metavar="FILE", help="and this key")
+    return parser
+
+
+def _make_catalogues() -> None:
+    """Compile the language catalogues that `make setup` has not compiled yet."""
+    import polib
+
+    for source in (Path(__file__).resolve().parents[2] / "locale").glob("*/LC_MESSAGES/django.po"):
+        compiled = source.with_suffix(".mo")
+        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
+            # Two consoles may start at once: each writes its own file and puts it in place.
+            fresh = compiled.with_suffix(f".{os.getpid()}")
+            polib.pofile(str(source)).save_as_mofile(str(fresh))
+            fresh.replace(compiled)
+
+
+def _make_database() -> None:
+    import django
+
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    from webui import first
+
+    password = os.environ.get("HACLUSTER_ADMIN_PASSWORD", "")
+    made = password or secrets.token_urlsafe(12)
+    if first.make_first_admin(made) and not password:
+        print(f"first administrator: admin, password: {made} (shown once)", flush=True)
+
+
+def _start_worker() -> subprocess.Popen[bytes] | None:
+    if not os.environ.get("HACLUSTER_REDIS_URL"):
+        return None
+    command = [sys.executable, "-m", "celery", "-A", "hacluster.celery", "worker", "--pool", "threads"]
+    return subprocess.Popen([*command, "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip"])
+
+
+def _serve(options: argparse.Namespace) -> int:
+    import uvicorn
+
+    uvicorn.run(
+        "hacluster.asgi:application",
+        host=options.bind,
+        port=options.port,
+        log_level="warning",
+        lifespan="on",
+        ws_max_size=1 << 20,
+        ws_ping_interval=20,
+        timeout_graceful_shutdown=3,
+        ssl_certfile=options.ssl_certfile,
+        ssl_keyfile=options.ssl_keyfile,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,80 @@
+// Puts entities into the page: only texts, classes and attributes of keyed elements change, so that focus, selection and
+// open menus survive. A patched page equals a freshly rendered one; tests/browser compares them.
+
+const LISTS = ["problem", "purpose", "event"];
+const kindOf = (key) => key.slice(0, key.indexOf(":"));
+const element = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+
+export function apply(entities) {
+  for (const [key, entity] of Object.entries(entities)) {
+    const list = LISTS.includes(kindOf(key)) && document.querySelector(`[data-list="${kindOf(key)}"]`);
+    const found = element(key) || (list ? born(key, list) : null);
+    if (found) fill(found, entity);
+    if (list && found) place(list, found, entity.order);
+  }
+}
+
+export function remove(keys) {
+  for (const key of keys) if (LISTS.includes(kindOf(key))) element(key)?.remove();
+}
+
+function born(key, list) {
+  const template = document.getElementById(`template-${kindOf(key)}`);
+  if (!template) return null;
+  const child = template.content.firstElementChild.cloneNode(true);
+  child.dataset.key = key;
+  list.append(child);
+  return child;
+}
+
+/** Keep the list in the server's order without touching what stands right already. */
+function place(list, child, order) {
+  child.order = order;
+  const before = [...list.children].find((other) => other !== child && (other.order ?? Infinity) > order);
+  if (before ? child.nextElementSibling !== before : list.lastElementChild !== child) list.insertBefore(child, before || null);
+}
+
+function fill(target, entity) {
+  if (target.className !== entity.cls) target.className = keepDepth(target, entity.cls);
+  for (const [name, text] of Object.entries(entity.parts)) {
+    const part = target.querySelector(`[data-part="${name}"]`);
+    if (part && part.textContent !== text) part.textContent = text;
+  }
+  if (entity.shape) reshape(target.querySelector("[data-shape]"), entity.shape);
+  if (entity.at) target.dataset.at = entity.at;
+  else if (target.dataset.at) delete target.dataset.at;
+  const progress = target.querySelector("[data-progress]");
+  if (progress) {
+    progress.setAttribute("value", entity.parts.done);
+    progress.setAttribute("max", entity.parts.total);
+  }
+  const buttons = target.querySelector("[data-buttons]");
+  if (buttons && document.body.dataset.operate === "yes") rebutton(buttons, entity.buttons || []);
+}
+
+const keepDepth = (target, cls) => {
+  const depth = /depth-\d/.exec(target.className);
+  return depth ? `${cls} ${depth[0]}` : cls;
+};
+
+function reshape(svg, shape) {
+  if (!svg) return;
+  svg.setAttribute("class", `shape shape-${shape}`);
+  svg.firstElementChild.setAttribute("href", `/static/shapes.svg#${shape}`);
+}
+
+function rebutton(place, buttons) {
+  const wanted = buttons.map((b) => [`/act/${b.action}/?target=${encodeURIComponent(b.target)}&node=${encodeURIComponent(b.node)}`, b.label]);
+  const now = [...place.children].map((a) => [a.getAttribute("href"), a.textContent]);
+  if (JSON.stringify(wanted) === JSON.stringify(now)) return;
+  place.replaceChildren(
+    ...wanted.map(([href, label]) => {
+      const a = document.createElement("a");
+      a.className = "button";
+      a.dataset.preview = "";
+      a.setAttribute("href", href);
+      a.textContent = label;
+      return a;
+    }),
+  );
+}

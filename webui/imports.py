@@ -1,0 +1,206 @@
+"""A sheet on its way into the cluster: read, checked, compared, simulated, applied.
+
+Reads an upload; gives a `Reading` (the sheet as it looks, with all problems at once) and a `Proposal` (the new configuration
+beside the running one, and what the scheduler would do). The page, the API and the task use the same functions, so that
+what was shown is what is applied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+
+from hacluster.cib.codec import to_xml
+from hacluster.cib.model import Cib, Element
+from hacluster.cib.problems import Problem, has_errors
+from hacluster.protocol.messages import Refused
+from webui import agent, commands, jobs, roles
+from webui.commands import Actor, Outcome
+from webui.models import Upload
+from webui.previews import Preview, preview_of
+from webui.roles import Right
+from webui.sheetport import Book, SheetText, book_of, configured, statements_of
+
+SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods", ".csv")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One crm statement that differs."""
+
+    sign: str
+    """+ added, - removed, ~ changed"""
+    name: str
+    before: str = ""
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    key: str
+    name: str
+    book: Book
+    text: SheetText
+
+    @property
+    def has_errors(self) -> bool:
+        return has_errors(self.text.problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    name: str
+    base: Cib
+    """The running CIB it was compared with."""
+    changed: Cib
+    crm_text: str
+    xml: str
+    differences: tuple[Statement, ...]
+    preview: Preview
+    problems: tuple[Problem, ...] = field(default_factory=tuple)
+
+    @property
+    def based_on(self) -> str:
+        """admin_epoch.epoch: the version of the configuration."""
+        return f"{self.base.version.admin_epoch}.{self.base.version.epoch}"
+
+    @property
+    def is_dangerous(self) -> bool:
+        """Something that runs now stops for good, or somebody is fenced: typed confirmation."""
+        return bool(self.preview.lost or self.preview.fenced or not self.preview.available)
+
+
+def keep(user: Any, actor: Actor, name: str, size: int, read: Callable[[], bytes]) -> str | Outcome:
+    """Check size and kind before anything is read; gives the key of the kept sheet."""
+    roles.require(user, Right.CONFIGURE)
+    if not name or not size:
+        return Outcome(False, "sheet.empty")
+    if size > settings.SHEET_BYTES_MAX:
+        return Outcome(False, "sheet.too-large", {"limit": str(settings.SHEET_BYTES_MAX // 1024 // 1024)})
+    if not name.lower().endswith(SUFFIXES):
+        return Outcome(False, "sheet.bad-name")
+    return commands.keep_sheet(user, actor, name, read())
+
+
+def reading_of(key: str, sheet: str = "") -> Reading:
+    upload = Upload.objects.get(pk=key)
+    book = book_of(upload.name, bytes(upload.content))
+    return Reading(key, upload.name, book, book.text_of(sheet))
+
+
+def proposal_of(key: str, sheet: str = "") -> Proposal | str:
+    """The new configuration beside the running one; a sentence when there is none."""
+    reading = reading_of(key, sheet)
+    if reading.has_errors:
+        return "the sheet has problems"
+    base = agent.current_cib()
+    if isinstance(base, Refused):
+        return base.reason
+    changed = configured(reading.text, base)
+    if not isinstance(changed, Cib):
+        return "; ".join(problem.line() for problem in changed)
+    return Proposal(
+        name=reading.name,
+        base=base,
+        changed=changed,
+        crm_text=reading.text.crm_text,
+        xml=to_xml(changed.configuration),
+        differences=tuple(differences(base.configuration, changed.configuration)),
+        preview=preview_of(base, changed),
+    )
+
+
+def differences(before: Element, after: Element) -> list[Statement]:
+    """Statement by statement, as an operator reads a configuration."""
+    was, now = statements_of(before), statements_of(after)
+    found = [Statement("-", name, was[name]) for name in was if name not in now]
+    found += [Statement("+", name, "", now[name]) for name in now if name not in was]
+    found += [Statement("~", name, was[name], now[name]) for name in now if name in was and was[name] != now[name]]
+    return found
+
+
+def apply(
+    user: Any,
+    actor: Actor,
+    key: str,
+    sheet: str,
+    *,
+    based_on: str,
+    digest: str,
+    once: str,
+    typed: str = "",
+    reason: str = "",
+) -> Outcome:
+    """Start applying a sheet whose preview was seen; refused when its consequences have become others."""
+    roles.require(user, Right.CONFIGURE)
+    from webui.models import Job
+
+    if once and Job.objects.filter(pk=once[:64]).exists():
+        return Outcome(True, "action.started", {"target": key}, job=once[:64])
+    proposal = proposal_of(key, sheet)
+    if isinstance(proposal, str):
+        return Outcome(False, "sheet.has-problems", {"reason": proposal})
+    if proposal.based_on != based_on or proposal.preview.digest != digest:
+        return Outcome(False, "action.state-moved", preview=proposal.preview)
+    cluster = confirm_word()
+    if proposal.is_dangerous and (typed != cluster or not reason.strip()):
+        return Outcome(False, "sheet.not-confirmed", {"target": cluster}, proposal.preview)
+    from webui.feed import feed
+
+    request = {
+        "upload": key,
+        "sheet": sheet,
+        "based_on": based_on,
+        "reason": reason,
+        "node": feed.current().picture.node,
+    }
+    job = jobs.start("apply", actor, request, once[:64])
+    return Outcome(True, "action.started", {"target": proposal.name}, job=job)
+
+
+def confirm_word() -> str:
+    """What has to be typed before a dangerous configuration is applied: the cluster's name."""
+    from webui.feed import feed
+
+    return feed.current().picture.cluster or "hacluster"
+
+
+def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
+    reading = reading_of(key, sheet)
+    payload: dict[str, Any] = {
+        "ok": not reading.has_errors,
+        "key": key,
+        "name": reading.name,
+        "sheets": list(reading.book.sheets),
+        "sheet": reading.text.sheet,
+        "problems": [
+            {
+                "code": each.code,
+                "severity": each.severity.value,
+                "place": each.place,
+                "sentence": each.sentence(language),
+                "cure": each.cure(language),
+            }
+            for each in reading.text.problems
+        ],
+    }
+    if reading.has_errors:
+        return payload
+    proposal = proposal_of(key, sheet)
+    if isinstance(proposal, str):
+        return {**payload, "ok": False, "reason": proposal}
+    return {
+        **payload,
+        "based_on": proposal.based_on,
+        "digest": proposal.preview.digest,
+        "typed": confirm_word() if proposal.is_dangerous else "",
+        "differences": [
+            {"sign": each.sign, "name": each.name, "before": each.before, "after": each.after}
+            for each in proposal.differences
+        ],
+        "preview": proposal.preview.as_payload(),
+        "crm": proposal.crm_text,
+    }

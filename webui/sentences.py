@@ -1,0 +1,49 @@
+"""The sentence of each outcome's code, in the language of the reader."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop as noop
+
+OUTCOMES = {
+    "action.done": noop("Done: %(target)s."),
+    "action.started": noop("Started: %(target)s."),
+    "action.unknown-action": noop("There is no action %(action)s."),
+    "action.unknown-resource": noop("There is no resource %(target)s."),
+    "action.unknown-node": noop("There is no node %(target)s."),
+    "action.no-target": noop("Choose the node to move to."),
+    "action.target-cannot-host": noop("%(node)s can run nothing now; choose another node."),
+    "action.no-placement": noop("There is no temporary placement of %(target)s."),
+    "action.already-so": noop("%(target)s is so already."),
+    "action.node-is-heard": noop("Refused: %(node)s still hears %(target)s, so it is not off."),
+    "action.state-moved": noop(
+        "The cluster has changed since this preview. Nothing was done; look at the new preview."
+    ),
+    "action.not-typed": noop("Type the name %(target)s exactly and give a reason."),
+    "action.no-key": noop("The request has no idempotency key."),
+    "action.under-way": noop("The same action is under way already."),
+    "agent.unreachable": noop("The agent of this node does not answer: %(reason)s"),
+    "agent.no-dc": noop("The cluster has no DC at the moment: %(reason)s"),
+    "cib.version": noop("Somebody else changed the configuration meanwhile: %(reason)s"),
+    "fence.node-is-heard": noop("Refused: the node is still heard. %(reason)s"),
+    "user.saved": noop("User %(name)s is saved."),
+    "user.removed": noop("User %(name)s is removed."),
+    "user.incomplete": noop("Give a name and a role."),
+    "user.no-password": noop("A new user needs a password."),
+    "user.last-admin": noop("The last administrator stays one."),
+    "sheet.too-large": noop("The file is larger than the %(limit)s MB a sheet may have."),
+    "sheet.empty": noop("Choose a file."),
+    "sheet.bad-name": noop("The file is neither xlsx, xls, ods nor csv."),
+    "sheet.has-problems": noop("The sheet has problems; nothing was changed."),
+    "sheet.not-confirmed": noop("Type the name of the cluster exactly and give a reason."),
+}
+
+
+def sentence(code: str, fields: Mapping[str, str]) -> str:
+    """An unknown code (the agent's own) is told by its reason."""
+    if code in OUTCOMES:
+        return _(OUTCOMES[code]) % defaultdict(str, fields)
+    return fields.get("reason") or code

@@ -1,0 +1,153 @@
+"""Screen 12, Excel upload: the sheet as it looks, its problems, the difference, the simulated transition, apply."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_POST
+
+from webui import imports, wording
+from webui.commands import Actor, Outcome
+from webui.models import Upload
+from webui.roles import Right, may, needs
+from webui.sentences import sentence
+
+
+@needs(Right.SEE)
+def page(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _upload(request)
+    uploads = [(wording.clock(each.at_ms), each) for each in Upload.objects.defer("content")[:20]]
+    return render(request, "sheets.html", {"uploads": uploads})
+
+
+def _upload(request: HttpRequest) -> HttpResponse:
+    file = request.FILES.get("file")
+    kept = imports.keep(
+        request.user,
+        Actor.of(request),
+        file.name if file else "",
+        file.size if file else 0,
+        file.read if file else bytes,
+    )
+    if isinstance(kept, Outcome):
+        messages.error(request, sentence(kept.code, kept.fields))
+        return redirect("sheets")
+    return redirect("sheet", key=kept)
+
+
+@needs(Right.SEE)
+def reading(request: HttpRequest, key: str) -> HttpResponse:
+    get_object_or_404(Upload.objects.defer("content"), pk=key)
+    return _show(request, key, request.GET.get("sheet", ""), "")
+
+
+def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int = 200) -> HttpResponse:
+    read = imports.reading_of(key, sheet)
+    language = wording.language()
+    problems = [
+        {
+            "severity": each.severity.value,
+            "place": each.place,
+            "cell": _cell_of(each.place),
+            "sentence": each.sentence(language),
+            "cure": each.cure(language),
+        }
+        for each in read.text.problems
+    ]
+    context = {"reading": read, "problems": problems, "grid": _grid(read, problems), "refusal": refusal}
+    context["errors"] = sum(each["severity"] == "error" for each in problems)
+    if not read.has_errors:
+        proposal = imports.proposal_of(key, sheet)
+        if isinstance(proposal, str):
+            context["refusal"] = refusal or proposal
+        else:
+            context |= {
+                "proposal": proposal,
+                "preview": proposal.preview,
+                "once": uuid.uuid4().hex,
+                "confirm_word": imports.confirm_word() if proposal.is_dangerous else "",
+                "may_apply": may(request.user, Right.CONFIGURE),
+            }
+    return render(request, "sheet.html", context, status=status)
+
+
+_PLACE = re.compile(r"!?([A-Z]{1,3}\d+)(?::[A-Z]{1,3}\d+)?$")
+
+
+def _cell_of(place: str) -> str:
+    found = _PLACE.search(place)
+    return found[1] if found else ""
+
+
+def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, object]:
+    """The sheet as it looks; each bad cell carries its problems."""
+    marks: dict[str, list[dict[str, str]]] = {}
+    for problem in problems:
+        if problem["cell"]:
+            marks.setdefault(problem["cell"], []).append(problem)
+    width = max((len(row) for row in read.text.rows), default=0)
+    columns = [column_name(place) for place in range(width)]
+    rows = []
+    for number, row in enumerate(read.text.rows, 1):
+        cells = []
+        for place in range(width):
+            name = f"{columns[place]}{number}"
+            bad = marks.get(name, [])
+            worst = "error" if any(each["severity"] == "error" for each in bad) else "warning" if bad else ""
+            cells.append(
+                {
+                    "name": name,
+                    "text": row[place] if place < len(row) else "",
+                    "mark": worst,
+                    "says": " / ".join(each["sentence"] for each in bad),
+                }
+            )
+        if any(cell["text"] or cell["mark"] for cell in cells):
+            rows.append({"number": number, "cells": cells, "off": bool(row) and row[0].strip().startswith("#")})
+    return {"columns": columns, "rows": rows}
+
+
+def column_name(place: int) -> str:
+    name = ""
+    place += 1
+    while place:
+        place, rest = divmod(place - 1, 26)
+        name = chr(65 + rest) + name
+    return name
+
+
+@needs(Right.SEE)
+def annotated(request: HttpRequest, key: str) -> HttpResponse:
+    """A copy of the sheet with its problems as cell comments and colours."""
+    from webui.annotated import annotated_copy
+
+    read = imports.reading_of(key, request.GET.get("sheet", ""))
+    content = annotated_copy(read, wording.language())
+    answer = HttpResponse(content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
+    answer["Content-Disposition"] = 'attachment; filename="annotated.xlsx"'
+    return answer
+
+
+@needs(Right.CONFIGURE)
+@require_POST
+def apply(request: HttpRequest, key: str) -> HttpResponse:
+    given = request.POST
+    outcome = imports.apply(
+        request.user,
+        Actor.of(request),
+        key,
+        given.get("sheet", ""),
+        based_on=given.get("based_on", ""),
+        digest=given.get("digest", ""),
+        once=given.get("key", ""),
+        typed=given.get("typed", ""),
+        reason=given.get("reason", ""),
+    )
+    if not outcome.ok:
+        return _show(request, key, given.get("sheet", ""), sentence(outcome.code, outcome.fields), status=409)
+    return redirect("job", key=outcome.job)
