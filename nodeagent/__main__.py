@@ -13,6 +13,7 @@ import contextlib
 import fcntl
 import locale
 import os
+import select
 import signal
 import socket
 import sys
@@ -29,12 +30,15 @@ DEFAULT_RUN = Path("/run/hacluster")
 DEFAULT_LOG = Path("/var/log/hacluster.log")
 EXIT_CONFIGURATION = 1
 EXIT_ALREADY_RUNNING = 2
+EXIT_NOT_RUNNING = 7
 UMASK = 0o026
 """What resource agents expect to run with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _options(arguments)
+    if options.stop:
+        sys.exit(_stop(options.run / "agent.pid", is_now=options.now))
     settings, problems = config.read_settings(options.etc, options.node)
     if settings is not None and settings.engine is config.Engine.COROSYNC:
         settings, problems = None, [*problems, NOT_BUILT.at("ha.cf")]
@@ -49,6 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if lock is None:
         print(f"an agent is already running with {options.run}", file=sys.stderr)
         sys.exit(EXIT_ALREADY_RUNNING)
+    os.ftruncate(lock, 0)
+    os.write(lock, f"{os.getpid()}\n".encode())
     sys.exit(asyncio.run(_run(settings, options)))
 
 
@@ -61,6 +67,8 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--node", default=os.uname().nodename, help="this node's name (default: uname -n)")
     parser.add_argument("--foreground", action="store_true", help="write the log to standard error too")
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
+    parser.add_argument("--stop", action="store_true", help="stop the agent that runs with this --run folder, and wait")
+    parser.add_argument("--now", action="store_true", help="with --stop: leave the resources, do not wait for them")
     return parser.parse_args(arguments)
 
 
@@ -90,9 +98,31 @@ def _lock(file: Path) -> int | None:
     except BlockingIOError:
         os.close(descriptor)
         return None
-    os.ftruncate(descriptor, 0)
-    os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor
+
+
+def _stop(file: Path, *, is_now: bool) -> int:
+    """Ask the running agent to stop and wait for its end; EXIT_NOT_RUNNING when there is none."""
+    agent = _running_agent(file)
+    if agent is None:
+        print(f"no agent runs with {file.parent}", file=sys.stderr)
+        return EXIT_NOT_RUNNING
+    signal.pidfd_send_signal(agent, signal.SIGTERM)
+    if is_now:
+        select.select([agent], [], [], 0.2)
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(agent, signal.SIGTERM)
+    select.select([agent], [], [])
+    return 0
+
+
+def _running_agent(file: Path) -> int | None:
+    """A descriptor of its process: the pid in the file counts only while somebody holds the lock."""
+    try:
+        agent = os.pidfd_open(int(file.read_text()))
+    except (OSError, ValueError):
+        return None
+    return agent if _lock(file) is None else None
 
 
 async def _run(settings: config.Settings, options: argparse.Namespace) -> int:

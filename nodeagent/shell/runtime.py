@@ -17,10 +17,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hacluster.protocol.events import EventKind
+from hacluster.protocol.events import MANAGER_STARTING, MESSAGING_STARTING, MESSAGING_STOPPED, EventKind
 from hacluster.protocol.messages import (
     AttributeUpdate,
     EventHappened,
+    EventRecord,
     JournalEntries,
     JournalQuery,
     Request,
@@ -37,10 +38,10 @@ from nodeagent.machines.situation import Settings
 from nodeagent.shell.api import Access, Door
 from nodeagent.shell.disk import Disk
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
+from nodeagent.shell.link_attributes import LinkAttributes
 from nodeagent.shell.local_requests import LocalRequests
 from nodeagent.shell.log import Log
 from nodeagent.shell.monitors import Monitors
-from nodeagent.shell.monitors.ifcheckd import attribute_of, value_of
 from nodeagent.shell.operations import Operations
 from nodeagent.shell.processes import Processes
 from nodeagent.shell.resource_agents import ResourceAgents
@@ -54,7 +55,7 @@ EXIT_FAILED = 100
 _OWN_CLIENT = 0
 """Requests that the shell itself makes; their answers interest nobody."""
 _JOURNAL_BATCH = 500
-_EVENTS_IN_SNAPSHOT = 200
+_VERSION = {"version": "0.1.0"}
 
 
 def now_ms() -> int:
@@ -75,6 +76,7 @@ class Runtime:
         self._log = log
         self._queue: deque[fact.Event] = deque()
         self._is_stepping = False
+        self._has_left = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_ms: int | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -93,6 +95,7 @@ class Runtime:
         )
         self._operations = Operations(self._agents, self.report)
         self._monitors = Monitors(self)
+        self._link_attributes = LinkAttributes()
         self._local = LocalRequests(self._agents, self._monitors, self._disk.journal, log)
         self._respawner = Respawner(settings.respawn, self)
         self._engine = HeartbeatEngine(settings, self._incarnation, self)
@@ -100,6 +103,8 @@ class Runtime:
 
     async def start(self) -> None:
         """Everything is up when the door opens."""
+        self._tell_log(MESSAGING_STARTING)
+        self._tell_log(MANAGER_STARTING)
         self._processes.adopt_orphans()
         self._agents.prepare()
         await self._engine.start()
@@ -180,6 +185,7 @@ class Runtime:
             case order.PublishUpdate(update):
                 self._publish(update)
             case order.SayLeave():
+                self._has_left = True
                 self._spawn(self._engine.leave())
             case order.StopAgent():
                 self._end(EXIT_OK)
@@ -225,17 +231,8 @@ class Runtime:
 
     def happened(self, event: fact.Event) -> None:
         self.report(event)
-        match event:
-            case fact.LinkUp(peer, link):
-                self._set_link_attribute(peer, link, value_of(is_up=True))
-            case fact.LinkDead(peer, link):
-                self._set_link_attribute(peer, link, value_of(is_up=False))
-            case _:
-                pass
-
-    def _set_link_attribute(self, peer: str, link: str, value: str) -> None:
-        request = AttributeUpdate(name=attribute_of(peer, link), value=value)
-        self.report(fact.RequestReceived(_OWN_CLIENT, request, "root"))
+        for name, value in self._link_attributes.changes(event):
+            self.report(fact.RequestReceived(_OWN_CLIENT, AttributeUpdate(name=name, value=value), "root"))
 
     def received(self, peer: str, message: bytes) -> None:
         try:
@@ -285,7 +282,12 @@ class Runtime:
         self.report(fact.StopRequested())
 
     def stop_now(self) -> None:
+        """Without stopping anything and without a goodbye: peers treat this node as lost."""
         self._end(EXIT_OK)
+
+    def _tell_log(self, kind: EventKind) -> None:
+        """An event of this process alone, which no peer and no ring needs."""
+        self._log.event(EventRecord(node=self._settings.node, seq=0, at_ms=wall_ms(), code=kind.code, fields=_VERSION))
 
     def _end(self, exit_code: int) -> None:
         if not self.ended.done():
@@ -310,11 +312,16 @@ class Runtime:
         await self._respawner.stop()
         self._door.close()
         self._monitors.close()
-        await self._engine.leave()
+        if self._has_left:
+            await self._engine.leave()
+            self._disk.forget_runtime()
+        else:
+            # Resources may still run here: a goodbye would tell the peers that nothing does.
+            self._engine.close()
         for task in tuple(self._tasks):
             task.cancel()
         self._disk.close()
-        self._disk.forget_runtime()
+        self._tell_log(MESSAGING_STOPPED)
 
     def _die_of(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
         """Our own mistake: the peers must see this node die, not go on with a broken state."""
