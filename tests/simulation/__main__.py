@@ -1,0 +1,47 @@
+"""`python -m tests.simulation --seed N` runs one seed with its trace; `--seeds N [--first M]` runs many."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+
+from tests.simulation.run import run_seed
+
+TRACE_LINES = 60
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seed", type=int, help="run this seed and print its whole trace")
+    parser.add_argument("--seeds", type=int, default=100, help="run so many seeds")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
+    options = parser.parse_args()
+    if options.seed is not None:
+        outcome = run_seed(options.seed)
+        print("\n".join(outcome.trace))
+        print(f"seed {outcome.seed}: {outcome.violation or 'nothing wrong'}")
+        return 1 if outcome.violation else 0
+    return run_many(options.first, options.seeds)
+
+
+def run_many(first: int, count: int) -> int:
+    began = time.process_time()
+    counts: Counter[str] = Counter()
+    failed = []
+    for seed in range(first, first + count):
+        outcome = run_seed(seed)
+        counts.update(outcome.counts)
+        if outcome.violation:
+            failed.append(seed)
+            print("\n".join(outcome.trace[-TRACE_LINES:]) if len(failed) == 1 else "", end="")
+            print(f"\nseed {seed}: {outcome.violation.strip().splitlines()[-1]}", flush=True)
+    seconds = time.process_time() - began
+    print(f"{count} seeds, {len(failed)} with a violation {failed[:20]}, {count / seconds:.1f} seeds per core-second")
+    print("events: " + ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items())))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""What must hold after every event, and what must hold in the end.
+
+Reads the world; raises Violation with a sentence. Judges know nothing of the faults.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from hacluster.cib.model import Cib
+from hacluster.protocol import messages as say
+
+if TYPE_CHECKING:
+    from nodeagent.machines.effects import OperationSpec
+    from tests.simulation.world import Host, World
+
+TWO_DCS_MS = 20_000
+
+
+class Violation(AssertionError):
+    """A judge's sentence."""
+
+
+class Judges:
+    def __init__(self, *, is_fencing: bool = True, may_fence: bool = True) -> None:
+        self.is_fencing = is_fencing
+        self.may_fence = may_fence
+        self.acknowledged: dict[str, str] = {}
+        """Id of a property -> the node that acknowledged it."""
+        self._changes = 0
+        self._two_dcs_since: dict[tuple[str, str], int] = {}
+        self._open: dict[tuple[str, int, int], bool] = {}
+
+    # After every event
+
+    def look(self, world: World) -> None:
+        self._nothing_is_active_twice(world)
+        self._one_dc_in_a_partition(world)
+
+    def _nothing_is_active_twice(self, world: World) -> None:
+        if not self.is_fencing:
+            return
+        seen: dict[str, str] = {}
+        for host in world.hosts.values():
+            for resource in sorted(host.active):
+                if resource in seen:
+                    raise Violation(f"{resource} is active on {seen[resource]} and on {host.name}")
+                seen[resource] = host.name
+
+    def _one_dc_in_a_partition(self, world: World) -> None:
+        dcs = [h for h in world.hosts.values() if h.node is not None and h.node.here.is_dc]
+        pairs = set()
+        for one in dcs:
+            for other in dcs:
+                assert one.node is not None
+                assert other.node is not None
+                if one.name < other.name and other.name in one.node.here.heard and one.name in other.node.here.heard:
+                    pairs.add((one.name, other.name))
+                    since = self._two_dcs_since.setdefault((one.name, other.name), world.now_ms)
+                    if world.now_ms - since > TWO_DCS_MS:
+                        raise Violation(f"{one.name} and {other.name} hear each other and are both DC")
+        self._two_dcs_since = {pair: at for pair, at in self._two_dcs_since.items() if pair in pairs}
+
+    def operation(self, host: Host, spec: OperationSpec) -> None:
+        if spec.action != "start" or not self.is_fencing:
+            return
+        for other in host.world.hosts.values():
+            if other is not host and spec.resource in other.active:
+                raise Violation(f"{spec.resource} is started on {host.name} while it is active on {other.name}")
+
+    def shot(self, world: World, host: Host, target: Host) -> None:
+        if not self.may_fence:
+            raise Violation(f"{host.name} fences {target.name} without a cause")
+
+    def stopped(self, host: Host) -> None:
+        if host.active:
+            raise Violation(f"{host.name} leaves while {', '.join(sorted(host.active))} runs there")
+
+    def happened(self, world: World, host: Host, record: say.EventRecord) -> None:
+        pass
+
+    # Changes
+
+    def change_something(self, host: Host) -> None:
+        if not host.is_up:
+            return
+        self._changes += 1
+        name = f"change-{self._changes}"
+        xml = (
+            f'<cluster_property_set id="set-{name}"><nvpair id="{name}" name="{name}" value="{self._changes}"/>'
+            "</cluster_property_set>"
+        )
+        change = say.CibChange(kind=say.CibOperationKind.CREATE, section="crm_config", xml=xml, client="cibadmin")
+
+        def answered(reply: say.Reply) -> None:
+            if isinstance(reply, say.CibChanged):
+                self.acknowledged[name] = host.name
+                self._every_member_has(host.world, name)
+
+        host.request(change, answered)
+
+    def _every_member_has(self, world: World, name: str) -> None:
+        """An acknowledged change is on the disk of all members of the DC that ordered it."""
+        for host in world.hosts.values():
+            if host.node is None or not host.node.here.is_dc or not _has(host.node.here.cib, name):
+                continue
+            for member, incarnation in host.node.here.view.members.items():
+                disk = world.hosts[member].disk
+                if disk.incarnation == incarnation and not _has(disk.cib, name):
+                    raise Violation(f"{name} was acknowledged, and {member} does not have it on its disk")
+
+    def answered(self, host: Host, client: int, reply: say.Reply) -> None:
+        key = host.name, host.life, client
+        if key in self._open:
+            raise Violation(f"client {client} of {host.name} was answered twice")
+        self._open[key] = True
+
+    # In the end
+
+    def final(self, world: World) -> None:
+        self._all_agree(world)
+        self._nothing_acknowledged_is_lost(world)
+        self._journals_are_equal(world)
+        self._all_is_placed(world)
+        self._all_were_answered(world)
+
+    def _all_agree(self, world: World) -> None:
+        for host in world.hosts.values():
+            assert host.node is not None, f"{host.name} is not up"
+            here = host.node.here
+            if sorted(here.view.members) != sorted(world.names):
+                raise Violation(f"{host.name} has the members {sorted(here.view.members)} (dc {here.dc!r})")
+        dcs = {host.node.here.dc for host in world.hosts.values() if host.node}
+        if len(dcs) != 1:
+            raise Violation(f"the DC is {sorted(dcs)}")
+        cibs = {str(host.node.here.cib.version) for host in world.hosts.values() if host.node}
+        if len(cibs) != 1:
+            raise Violation(f"the CIB is at {sorted(cibs)}")
+        first = world.hosts[world.names[0]].node
+        assert first is not None
+        for host in world.hosts.values():
+            if host.node is not None and host.node.here.cib != first.here.cib:
+                raise Violation(f"the CIB of {host.name} differs")
+
+    def _nothing_acknowledged_is_lost(self, world: World) -> None:
+        node = world.hosts[world.names[0]].node
+        assert node is not None
+        kept = [cib for host in world.hosts.values() for cib in host.disk.divergent]
+        for name in self.acknowledged:
+            if not _has(node.here.cib, name) and not any(_has(cib, name) for cib in kept):
+                raise Violation(f"{name} was acknowledged at {self.acknowledged[name]} and is lost")
+
+    def _journals_are_equal(self, world: World) -> None:
+        heads = {
+            name: {origin: entries[-1].seq for origin, entries in host.disk.journal.items()}
+            for name, host in world.hosts.items()
+        }
+        if any(head != heads[world.names[0]] for head in heads.values()):
+            raise Violation(f"the journals differ: {heads}")
+
+    def _all_is_placed(self, world: World) -> None:
+        node = world.hosts[world.names[0]].node
+        assert node is not None
+        graph = world.schedule(node.here.cib, datetime.fromtimestamp(world.hosts[world.names[0]].wall_ms / 1000, UTC))
+        left = [f"{action.kind} {action.resource} {action.node}" for action in graph.actions if not action.pseudo]
+        if left:
+            raise Violation(f"there is still something to do: {left}")
+        for resource, nodes in graph.placement_after.items():
+            really = sorted(name for name, host in world.hosts.items() if resource in host.active)
+            if really != sorted(nodes):
+                raise Violation(f"{resource} is on {really}, the CIB says {sorted(nodes)}")
+
+    def _all_were_answered(self, world: World) -> None:
+        for host in world.hosts.values():
+            if host.clients:
+                raise Violation(f"clients {sorted(host.clients)} of {host.name} were never answered")
+
+
+def _has(cib: Cib, name: str) -> bool:
+    return any(element.id == name for element in cib.section("crm_config").walk())

@@ -1,0 +1,92 @@
+"""One seed is one cluster's bad day, from an empty disk to the end of all faults.
+
+Reads a seed; gives an Outcome with the trace, and the judge's sentence when one spoke up.
+"""
+
+from __future__ import annotations
+
+import random
+import traceback
+from dataclasses import dataclass
+
+from hacluster.cib.codec import parse_cib
+from hacluster.cib.model import Cib
+from hacluster.protocol import messages as say
+from tests.simulation.faults import Peace, Storm
+from tests.simulation.judges import Judges, Violation
+from tests.simulation.world import World
+
+CALM_MS = 60_000
+END_MS = 240_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    seed: int
+    violation: str
+    trace: tuple[str, ...]
+    counts: dict[str, int]
+
+
+def configuration(names: list[str], resources: int, *, is_fencing: bool, policy: str) -> str:
+    """The `<configuration>` of a cluster: some services, and a fence device for each node."""
+    primitives = "".join(
+        f'<primitive id="rsc{number}" class="ocf" provider="heartbeat" type="Dummy"/>' for number in range(resources)
+    )
+    devices = "".join(
+        f'<primitive id="fence-{name}" class="stonith" type="external/lab"><instance_attributes id="fence-{name}-p">'
+        f'<nvpair id="fence-{name}-hostlist" name="hostlist" value="{name}"/></instance_attributes></primitive>'
+        for name in names
+    )
+    options = {"stonith-enabled": str(is_fencing).lower(), "no-quorum-policy": policy, "stonith-timeout": "5s"}
+    pairs = "".join(f'<nvpair id="opt-{key}" name="{key}" value="{value}"/>' for key, value in options.items())
+    return (
+        f'<configuration><crm_config><cluster_property_set id="cib-bootstrap-options">{pairs}</cluster_property_set>'
+        f"</crm_config><nodes/><resources>{primitives}{devices}</resources><constraints/></configuration>"
+    )
+
+
+def configured(cib: Cib, configuration_xml: str) -> Cib:
+    parsed = parse_cib(f"<cib>{configuration_xml}<status/></cib>")
+    assert isinstance(parsed, Cib)
+    return parsed
+
+
+def make_world(seed: int, *, nodes: int, faults: Peace, judges: Judges, resources: int = 3, policy: str = "") -> World:
+    """A cluster whose disks already hold the same configuration."""
+    names = [f"n{number}" for number in range(1, nodes + 1)]
+    policy = policy or ("ignore" if nodes == 2 else "stop")
+    world = World(names, seed, faults, judges)
+    parsed = parse_cib(
+        '<cib epoch="1" num_updates="0" admin_epoch="0" validate-with="pacemaker-3.9">'
+        + configuration(names, resources, is_fencing=judges.is_fencing, policy=policy)
+        + "<status/></cib>"
+    )
+    assert isinstance(parsed, Cib)
+    for host in world.hosts.values():
+        host.disk.cib = parsed
+        host.boot()
+    return world
+
+
+def run_seed(seed: int) -> Outcome:
+    luck = random.Random(f"{seed} shape")
+    nodes = luck.choice([2, 2, 2, 3, 3, 4, 5, 8])
+    judges = Judges()
+    world = make_world(seed, nodes=nodes, faults=Storm(seed, CALM_MS), judges=judges, resources=luck.choice([1, 3, 6]))
+    world.note(f"seed {seed}: {nodes} nodes")
+    violation = ""
+    try:
+        world.run(CALM_MS + 60_000)
+        dc = next((host for host in world.hosts.values() if host.node is not None and host.node.here.is_dc), None)
+        if dc is not None:
+            dc.request(say.ResourceCleanup(only_failures=False))
+        world.run(END_MS)
+        judges.final(world)
+    except Violation as error:
+        violation = str(error)
+        world.note(f"VIOLATION: {error}")
+    except Exception:
+        violation = traceback.format_exc()
+        world.note(violation)
+    return Outcome(seed, violation, tuple(world.trace), world.counts)

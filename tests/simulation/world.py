@@ -1,0 +1,483 @@
+"""A simulated cluster: machines, disks, links, agents and fence devices around the real `Node` and `Liveness`.
+
+Reads a seed; gives a run that is the same whenever the seed is the same. Everything that happens is an entry of one
+queue ordered by virtual time. Hosts have two heartbeat LANs; streams need one LAN that works in both directions.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from hacluster.cib.model import Cib, Element
+from hacluster.protocol import messages as say
+from hacluster.protocol.events import sentence
+from hacluster.protocol.messages import JournalEntry
+from hacluster.protocol.peers import Envelope, Heartbeat, JournalPush, envelope_of, to_bytes
+from nodeagent.machines import effects as order
+from nodeagent.machines import events as fact
+from nodeagent.machines.journal import hash_of
+from nodeagent.machines.liveness import Liveness, LivenessTimes
+from nodeagent.machines.node import Node
+from nodeagent.machines.situation import Restored, Settings
+from tests.simulation import stand_in
+
+LINKS = ("eth1", "eth2")
+TIMES = LivenessTimes(keepalive_ms=250, warntime_ms=500, deadtime_ms=1_000, initdead_ms=5_000)
+WALL_START_MS = 1_700_000_000_000
+BOOT_MS = 5_000
+
+
+@dataclass(slots=True)
+class Disk:
+    """What survives a crash."""
+
+    incarnation: int = 0
+    term: int = 0
+    voted_for: str = ""
+    cib: Cib = field(default_factory=Cib.empty)
+    ancestors: tuple[str, ...] = ()
+    journal: dict[str, list[JournalEntry]] = field(default_factory=dict)
+    divergent: list[Cib] = field(default_factory=list)
+    is_full: bool = False
+
+
+@dataclass(slots=True)
+class Operation:
+    """One running agent call."""
+
+    spec: order.OperationSpec
+    token: int
+    life: int
+    is_done: bool = False
+
+
+class Host:
+    """One machine: its power, its disk, what really runs on it, and the agent while it is up."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.name = name
+        self.disk = Disk()
+        self.life = 0
+        """Grows with every boot and crash: what was scheduled for an earlier life does not happen."""
+        self.is_up = False
+        self.frozen_until = 0
+        self.clock_offset_ms = 0
+        self.active: set[str] = set()
+        self.running: dict[int, Operation] = {}
+        self.node: Node | None = None
+        self.liveness: Liveness | None = None
+        self.beat_seq = 0
+        self.is_leaving = False
+        self.streams: dict[str, int] = {}
+        """Peer -> number of the stream with it; a reset starts the next one."""
+        self.wake_ms: int | None = None
+        self.clients: dict[int, Callable[[say.Reply], None]] = {}
+        self.next_client = 1
+
+    # Power
+
+    def boot(self) -> None:
+        if self.is_up:
+            return
+        world, disk = self.world, self.disk
+        self.life += 1
+        self.is_up, self.is_leaving, self.frozen_until = True, False, 0
+        self.running, self.streams, self.clients = {}, {}, {}
+        disk.incarnation += 1
+        restored = Restored(
+            incarnation=disk.incarnation,
+            cib=disk.cib.with_status(Element("status")),
+            term=disk.term,
+            voted_for=disk.voted_for,
+            ancestors=disk.ancestors,
+            journal_have={origin: entries[-1].seq for origin, entries in disk.journal.items()},
+            journal_hashes={origin: hash_of(entries[-1]) for origin, entries in disk.journal.items()},
+            journal_clock_ms=max((e[-1].clock_ms for e in disk.journal.values()), default=0),
+        )
+        settings = Settings(node=self.name, nodes=tuple(world.names), initdead_ms=TIMES.initdead_ms)
+        luck = random.Random(f"{world.seed} {self.name} {disk.incarnation}")
+        peers = [name for name in world.names if name != self.name]
+        self.liveness = Liveness(self.name, disk.incarnation, peers, TIMES, world.now_ms)
+        self.node = Node(settings, restored, luck, world.now_ms, self.wall_ms)
+        self.beat_seq = 0
+        world.note(f"{self.name} boots, incarnation {disk.incarnation}")
+        self._perform(self.node.start(world.now_ms, self.wall_ms))
+        self._beat(self.life)
+
+    def crash(self, why: str) -> None:
+        """Everything in it at once; the disk keeps what was written."""
+        if not self.is_up:
+            return
+        self.world.note(f"{self.name} crashes: {why}")
+        self.life += 1
+        self.is_up = False
+        self.node = self.liveness = None
+        self.active.clear()
+        self.running.clear()
+        self.wake_ms = None
+
+    @property
+    def wall_ms(self) -> int:
+        return WALL_START_MS + self.world.now_ms + self.clock_offset_ms
+
+    # Time
+
+    def later(self, after_ms: int, action: Callable[[], None]) -> None:
+        """In this life, and not while frozen."""
+        life = self.life
+
+        def run() -> None:
+            if self.life != life or not self.is_up:
+                return
+            if self.world.now_ms < self.frozen_until:
+                self.world.at(self.frozen_until, run)
+            else:
+                action()
+
+        self.world.at(self.world.now_ms + after_ms, run)
+
+    def _beat(self, life: int) -> None:
+        self.send_heartbeat()
+        self.later(TIMES.keepalive_ms, lambda: self._beat(life))
+
+    def send_heartbeat(self) -> None:
+        assert self.liveness is not None
+        self.beat_seq += 1
+        beat = Heartbeat(self.name, self.disk.incarnation, self.beat_seq, self.liveness.hears(), self.is_leaving)
+        for link in LINKS:
+            for peer in self.world.names:
+                if peer != self.name:
+                    self.world.send_datagram(self.name, peer, link, beat)
+
+    def receive_beat(self, beat: Heartbeat, link: str) -> None:
+        assert self.liveness is not None
+        self.liveness_facts(self.liveness.heartbeat(beat, link, self.world.now_ms))
+        self._set_wake()
+
+    def liveness_facts(self, facts: list[fact.Event]) -> None:
+        for one in facts:
+            if isinstance(one, fact.PeerLost | fact.PeerLeft):
+                self.streams[one.peer] = self.streams.get(one.peer, 0) + 1
+            self.step(one)
+
+    def _set_wake(self) -> None:
+        if not self.is_up or self.node is None or self.liveness is None:
+            return
+        deadlines = [d for d in (self.node.next_deadline_ms(), self.liveness.next_deadline_ms()) if d is not None]
+        due = max(min(deadlines), self.world.now_ms) if deadlines else None
+        if due is None or (self.wake_ms is not None and self.wake_ms <= due and self.wake_ms > self.world.now_ms):
+            return
+        self.wake_ms = due
+        self.later(due - self.world.now_ms, lambda: self._wake(due))
+
+    def _wake(self, due: int) -> None:
+        assert self.node is not None
+        assert self.liveness is not None
+        if self.wake_ms is not None and self.wake_ms <= due:
+            self.wake_ms = None
+        self.liveness_facts(self.liveness.deadline(self.world.now_ms))
+        if self.is_up and self.node is not None:
+            deadline = self.node.next_deadline_ms()
+            if deadline is not None and deadline <= self.world.now_ms:
+                self.step(fact.DeadlineReached())
+        self._set_wake()
+
+    # The node
+
+    def step(self, event: fact.Event) -> None:
+        if not self.is_up or self.node is None:
+            return
+        self.world.count(type(event).__name__)
+        self._perform(self.node.step(event, self.world.now_ms, self.wall_ms))
+        self._set_wake()
+        self.world.after_step(self, event)
+
+    def request(self, request: say.Request, then: Callable[[say.Reply], None] | None = None) -> None:
+        if not self.is_up:
+            return
+        client, self.next_client = self.next_client, self.next_client + 1
+        self.clients[client] = then or (lambda reply: None)
+        self.step(fact.RequestReceived(client, request, "root"))
+
+    def _perform(self, orders: list[order.Effect]) -> None:
+        for effect in orders:
+            if not self.is_up:
+                return
+            if self.world.faults.crash_between_effects(self, effect):
+                self.crash("between two effects")
+                self.world.boot_later(self)
+                return
+            self._perform_one(effect)
+
+    def _perform_one(self, effect: order.Effect) -> None:
+        world = self.world
+        match effect:
+            case order.Send(peer, message):
+                world.send_stream(self, peer, to_bytes(Envelope(self.disk.incarnation, message)))
+            case order.PersistTerm(token, term, voted_for):
+                self._persist(token, lambda disk: _set(disk, term=term, voted_for=voted_for))
+            case order.PersistCib(token, cib, ancestors):
+                self._persist(token, lambda disk: _set(disk, cib=cib, ancestors=ancestors))
+            case order.KeepDivergentCib(cib):
+                self.disk.divergent.append(cib)
+            case order.PersistJournal(token, entries):
+                self._persist(token, lambda disk: _append(disk, entries))
+            case order.SendJournal(peer, after):
+                self._send_journal(peer, after)
+            case order.RunOperation(token, spec):
+                self._run(token, spec)
+            case order.KillOperation(token):
+                self._kill(token)
+            case order.RunFenceDevice(token, spec):
+                world.fence(self, token, spec)
+            case order.Schedule(token, cib, now):
+                graph = world.schedule(cib, now)
+                self.later(world.luck.randrange(1, 30), lambda: self.step(fact.Scheduled(token, graph)))
+            case order.Answer(client, reply):
+                world.judges.answered(self, client, reply)
+                self.clients.pop(client, lambda _: None)(reply)
+            case order.Publish(record):
+                world.note(f"{self.name} > {sentence(record)}")
+                world.happened(self, record)
+            case order.SayLeave():
+                self.is_leaving = True
+                self.send_heartbeat()
+            case order.StopAgent():
+                world.note(f"{self.name} stops")
+                world.judges.stopped(self)
+                self.send_heartbeat()
+                self.is_up, self.node, self.life = False, None, self.life + 1
+            case order.FailAgent(reason) | order.RebootSelf(reason):
+                self.crash(reason)
+                world.boot_later(self)
+            case _:
+                pass
+
+    # The disk
+
+    def _persist(self, token: int, write: Callable[[Disk], None]) -> None:
+        delay = self.world.faults.disk_delay_ms(self)
+
+        def written() -> None:
+            if self.disk.is_full:
+                self.step(fact.PersistFailed(token, "no space left on device"))
+            else:
+                write(self.disk)
+                self.step(fact.Persisted(token))
+
+        self.later(delay, written)
+
+    def _send_journal(self, peer: str, after: dict[str, int]) -> None:
+        entries = [e for origin, held in self.disk.journal.items() for e in held if e.seq > after.get(origin, 0)]
+        if entries:
+            message = Envelope(self.disk.incarnation, JournalPush(entries=tuple(entries)))
+            self.world.send_stream(self, peer, to_bytes(message))
+
+    # Agents
+
+    def _run(self, token: int, spec: order.OperationSpec) -> None:
+        operation = Operation(spec, token, self.life)
+        self.running[token] = operation
+        self.world.judges.operation(self, spec)
+        ms, rc, effect = self.world.faults.agent(self, spec)
+        if spec.action == "start" and effect != "none":
+            self.later(ms // 2, lambda: self._activate(operation))
+        is_hanging = ms > spec.timeout_ms
+        self.later(min(ms, spec.timeout_ms), lambda: self._ended(operation, rc, effect, is_hanging, ms))
+
+    def _activate(self, operation: Operation) -> None:
+        if not operation.is_done:
+            self.active.add(operation.spec.resource)
+            self.world.judges.look(self.world)
+
+    def _ended(self, operation: Operation, rc: int, effect: str, is_hanging: bool, ms: int) -> None:
+        if operation.is_done:
+            return
+        operation.is_done = True
+        self.running.pop(operation.token, None)
+        spec = operation.spec
+        if spec.action == "stop" and effect != "none" and not is_hanging:
+            self.active.discard(spec.resource)
+        if spec.action == "monitor" and effect == "look":
+            rc = 0 if spec.resource in self.active else 7
+        outcome = fact.Outcome.TIMED_OUT if is_hanging else fact.Outcome.DONE
+        self.world.note(f"{self.name} : {spec.resource} {spec.action} {spec.interval_ms} -> {rc} {outcome}")
+        self.step(fact.OperationFinished(operation.token, 1 if is_hanging else rc, outcome, "", ms))
+
+    def _kill(self, token: int) -> None:
+        operation = self.running.pop(token, None)
+        if operation is None:
+            return
+        operation.is_done = True
+        self.later(1, lambda: self.step(fact.OperationFinished(token, 1, fact.Outcome.CANCELLED)))
+
+
+def _set(disk: Disk, **changes: object) -> None:
+    for name, value in changes.items():
+        setattr(disk, name, value)
+
+
+def _append(disk: Disk, entries: tuple[JournalEntry, ...]) -> None:
+    for entry in entries:
+        held = disk.journal.setdefault(entry.origin, [])
+        assert entry.seq == (held[-1].seq if held else 0) + 1, "the journal has a gap"
+        held.append(entry)
+
+
+class World:
+    """All hosts and what lies between them."""
+
+    def __init__(self, names: list[str], seed: int, faults, judges, schedule=stand_in.schedule) -> None:
+        self.names = names
+        self.seed = seed
+        self.luck = random.Random(f"{seed} world")
+        self.now_ms = 0
+        self.trace: list[str] = []
+        self.counts: dict[str, int] = {}
+        self.faults = faults
+        self.judges = judges
+        self.schedule = schedule
+        self._queue: list[tuple[int, int, Callable[[], None]]] = []
+        self._number = 0
+        self.hosts = {name: Host(self, name) for name in names}
+        self.cut: set[tuple[str, str, str]] = set()
+        """(from, to, link) that lets nothing through."""
+        self._held: dict[tuple[str, str], list[tuple[int, int, int, bytes]]] = {}
+        self._last_stream_ms: dict[tuple[str, str], int] = {}
+        self.fenced: list[tuple[int, str]] = []
+        faults.begin(self)
+
+    # Time
+
+    def at(self, when_ms: int, action: Callable[[], None]) -> None:
+        self._number += 1
+        heapq.heappush(self._queue, (when_ms, self._number, action))
+
+    def run(self, until_ms: int) -> None:
+        while self._queue and self._queue[0][0] <= until_ms:
+            self.now_ms, _, action = heapq.heappop(self._queue)
+            action()
+        self.now_ms = max(self.now_ms, until_ms)
+
+    def note(self, text: str) -> None:
+        self.trace.append(f"[{self.now_ms:6d}] {text}")
+
+    def count(self, kind: str) -> None:
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+
+    def after_step(self, host: Host, event: fact.Event) -> None:
+        self.judges.look(self)
+
+    def happened(self, host: Host, record: say.EventRecord) -> None:
+        self.judges.happened(self, host, record)
+
+    def boot_later(self, host: Host) -> None:
+        life = host.life
+        self.at(self.now_ms + BOOT_MS, lambda: host.boot() if host.life == life else None)
+
+    # Network
+
+    def send_datagram(self, sender: str, receiver: str, link: str, beat: Heartbeat) -> None:
+        if (sender, receiver, link) in self.cut:
+            return
+        for delay in self.faults.datagram_delays_ms(sender, receiver, link):
+            target = self.hosts[receiver]
+
+            def arrive(target: Host = target) -> None:
+                if target.is_up:
+                    life = target.life
+                    if self.now_ms < target.frozen_until:
+                        self.at(
+                            target.frozen_until,
+                            lambda: target.receive_beat(beat, link) if target.life == life and target.is_up else None,
+                        )
+                    else:
+                        target.receive_beat(beat, link)
+
+            self.at(self.now_ms + delay, arrive)
+
+    def send_stream(self, sender: Host, peer: str, data: bytes) -> None:
+        """Reliable and in order; gone when either end starts a new stream."""
+        receiver = self.hosts[peer]
+        held = self._held.setdefault((sender.name, peer), [])
+        held.append((sender.life, sender.streams.get(peer, 0), receiver.disk.incarnation, data))
+        self._pump(sender.name, peer)
+
+    def _pump(self, sender: str, receiver: str) -> None:
+        held = self._held.get((sender, receiver), [])
+        if not held or not self._has_path(sender, receiver):
+            return
+        self._held[sender, receiver] = []
+        for life, stream, incarnation, data in held:
+            delay = self.faults.stream_delay_ms(sender, receiver)
+            due = max(self.now_ms + delay, self._last_stream_ms.get((sender, receiver), 0))
+            self._last_stream_ms[sender, receiver] = due
+            target = self.hosts[receiver]
+            theirs = target.streams.get(sender, 0)
+            self.at(
+                due,
+                lambda life=life, s=stream, i=incarnation, d=data, t=theirs: self._arrive(
+                    sender, receiver, life, s, i, t, d
+                ),
+            )
+
+    def _arrive(
+        self, sender: str, receiver: str, life: int, stream: int, incarnation: int, theirs: int, data: bytes
+    ) -> None:
+        source, target = self.hosts[sender], self.hosts[receiver]
+        if source.life != life and source.is_up and source.disk.incarnation != envelope_of(data).incarnation:
+            return
+        if not target.is_up or target.disk.incarnation != incarnation or target.streams.get(sender, 0) != theirs:
+            return
+        if source.is_up and source.streams.get(receiver, 0) != stream:
+            return
+        if self.now_ms < target.frozen_until:
+            self.at(
+                target.frozen_until, lambda: self._arrive(sender, receiver, life, stream, incarnation, theirs, data)
+            )
+            return
+        envelope = envelope_of(data)
+        target.step(fact.MessageReceived(sender, envelope.incarnation, envelope.message))
+
+    def _has_path(self, one: str, other: str) -> bool:
+        return any((one, other, link) not in self.cut and (other, one, link) not in self.cut for link in LINKS)
+
+    def cut_link(self, one: str, other: str, link: str, *, both: bool = True) -> None:
+        self.note(f"cut {one} -> {other} {link}{' both ways' if both else ''}")
+        self.cut.add((one, other, link))
+        if both:
+            self.cut.add((other, one, link))
+
+    def heal(self) -> None:
+        self.note("all cables are well")
+        self.cut.clear()
+        for sender, receiver in list(self._held):
+            self._pump(sender, receiver)
+
+    def partition(self, side: list[str]) -> None:
+        for one in side:
+            for other in self.names:
+                if other not in side:
+                    for link in LINKS:
+                        self.cut_link(one, other, link)
+
+    # Fencing
+
+    def fence(self, host: Host, token: int, spec: order.FenceDeviceSpec) -> None:
+        ms, is_ok = self.faults.fence_device(host, spec)
+
+        def shoot() -> None:
+            target = self.hosts[spec.target]
+            if is_ok:
+                self.note(f"{host.name} shoots {spec.target}")
+                self.fenced.append((self.now_ms, spec.target))
+                self.judges.shot(self, host, target)
+                target.crash(f"fenced by {host.name}")
+                self.boot_later(target)
+            host.later(1, lambda: host.step(fact.FenceDeviceFinished(token, is_ok, "" if is_ok else "it failed")))
+
+        host.later(ms + spec.delay_ms, shoot)
