@@ -1,0 +1,39 @@
+"""`hactl`: the commands that have no older name. Each one is loaded only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+SUBCOMMANDS = {
+    "console": ("hacluster.cli.console:main", "run this node's console"),
+    "crm2xml": ("hacluster.cli.crm2xml:main", "crm text to CIB XML"),
+    "crmshow": ("hacluster.cli.crmshow:main", "crm text as `crm configure show` prints it"),
+    "export-sheet": ("hacluster.cli.export_sheet:main", "the running configuration as a workbook"),
+    "monitor": ("hacluster.cli.monitor:main", "start, stop or ask a monitor inside the agent"),
+    "simulate": ("hacluster.cli.simulate:main", "what the scheduler would do with a CIB, as JSON"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    arguments = sys.argv[1:] if argv is None else argv
+    if not arguments or arguments[0] not in SUBCOMMANDS:
+        return _usage(arguments)
+    module, _, function = SUBCOMMANDS[arguments[0]][0].partition(":")
+    result: int = getattr(import_module(module), function)(arguments[1:])
+    return result
+
+
+def _usage(arguments: list[str]) -> int:
+    asked = not arguments or arguments[0] in ("-h", "--help", "help")
+    out = sys.stdout if asked else sys.stderr
+    if not asked:
+        print(f"hactl: there is no command “{arguments[0]}”", file=out)
+    print("usage: hactl COMMAND [arguments]\n", file=out)
+    for name, (_, purpose) in sorted(SUBCOMMANDS.items()):
+        print(f"  {name:<14}{purpose}", file=out)
+    return 0 if asked else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

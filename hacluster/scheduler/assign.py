@@ -1,0 +1,358 @@
+"""Which node each resource gets.
+
+Reads scores, colocations and priorities; writes `target` and `next_role`. Resources of higher priority choose first; a
+dependent chooses after its primary; a group goes as one; a clone spreads its instances.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from hacluster.cib.model import SCORE_INFINITY, Cib
+from hacluster.scheduler.graph import Reason
+from hacluster.scheduler.scores import role_of
+from hacluster.scheduler.values import add, is_true, score
+from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+
+MINUS_INFINITY = -SCORE_INFINITY
+
+
+@dataclass(slots=True)
+class Colocation:
+    id: str
+    dependent: Resource
+    primary: Resource
+    score: int
+    dependent_role: Role
+    primary_role: Role
+    node_attribute: str = "#uname"
+
+
+def assign(cib: Cib, cluster: Cluster, promoted_scores: dict[str, dict[int, int]]) -> list[Colocation]:
+    """Choose a node for every resource; gives the colocations that were looked at."""
+    colocations = read_colocations(cib, cluster)
+    chooser = _Chooser(cluster, colocations, promoted_scores)
+    for resource in sorted(cluster.resources, key=lambda found: (-found.priority, found.order)):
+        chooser.assign(resource)
+    return colocations
+
+
+def read_colocations(cib: Cib, cluster: Cluster) -> list[Colocation]:
+    """Simple colocations, and resource sets as chains of them."""
+    found: list[Colocation] = []
+    for element in cib.section("constraints").all("rsc_colocation"):
+        strength = score(element.get("score", "INFINITY"))
+        sets = list(element.all("resource_set"))
+        if not sets:
+            ends = (cluster.by_id.get(element.get("rsc")), cluster.by_id.get(element.get("with-rsc")))
+            roles = (role_of(element.get("rsc-role")), role_of(element.get("with-rsc-role")))
+            _add(found, element.id, ends, strength, roles, element.get("node-attribute", "#uname"))
+            continue
+        previous: Resource | None = None
+        for one in sets:
+            members = [cluster.by_id.get(ref.id) for ref in one.all("resource_ref")]
+            role = role_of(one.get("role"))
+            for member in members:
+                _add(found, element.id, (previous, member), strength, (role, role), "#uname")
+                if one.get("sequential", "true") != "false":
+                    previous = member
+    return found
+
+
+def _add(
+    found: list[Colocation],
+    name: str,
+    ends: tuple[Resource | None, Resource | None],
+    strength: int,
+    roles: tuple[Role, Role],
+    attribute: str,
+) -> None:
+    dependent, primary = (_owner(end) for end in ends)
+    if dependent is not None and primary is not None and dependent is not primary:
+        found.append(Colocation(name, dependent, primary, strength, roles[0], roles[1], attribute))
+
+
+def _owner(resource: Resource | None) -> Resource | None:
+    """Constraints on an instance are those of its clone."""
+    return resource.clone if resource is not None and resource.is_instance else resource
+
+
+class _Chooser:
+    def __init__(
+        self, cluster: Cluster, colocations: list[Colocation], promoted_scores: dict[str, dict[int, int]]
+    ) -> None:
+        self._cluster = cluster
+        self._promoted_scores = promoted_scores
+        self._by_dependent: dict[Resource, list[Colocation]] = {}
+        self._by_primary: dict[Resource, list[Colocation]] = {}
+        for colocation in colocations:
+            self._by_dependent.setdefault(colocation.dependent, []).append(colocation)
+            self._by_primary.setdefault(colocation.primary, []).append(colocation)
+        self._in_progress: set[Resource] = set()
+
+    def assign(self, resource: Resource) -> None:
+        if resource.is_assigned or resource in self._in_progress:
+            return
+        self._in_progress.add(resource)
+        for part in _parts(resource):
+            for colocation in self._by_dependent.get(part, []):
+                self.assign(colocation.primary.top)
+        match resource.variant:
+            case Variant.CLONE:
+                self._assign_clone(resource)
+            case _:
+                self._assign_together(resource)
+        resource.is_assigned = True
+        self._in_progress.discard(resource)
+
+    # ------------------------------------------------------------ one or several on one node
+
+    def _assign_together(self, resource: Resource, banned: Iterable[int] = ()) -> None:
+        """A primitive, or a group whose members all go where the first one goes."""
+        members = list(resource.primitives())
+        if not members:
+            return
+        pinned = self._pinned(members)
+        if pinned is not None:
+            for member in members:
+                self._settle(member, pinned.get(member))
+            return
+        for count in range(len(members), 0, -1):
+            scores = self._joint_scores(resource, members[:count], set(banned))
+            node = self._best(scores, members[0])
+            if node is not None:
+                self._place(members, count, node)
+                return
+        self._place(members, 0, None)
+
+    def _place(self, members: list[Resource], count: int, node: Node | None) -> None:
+        for position, member in enumerate(members):
+            self._settle(member, node.index if node is not None and position < count else None)
+
+    def _pinned(self, members: list[Resource]) -> dict[Resource, int | None] | None:
+        """Unmanaged and blocked resources stay where they are, whatever the scores say."""
+        if all(self._is_free(member) for member in members):
+            return None
+        where = {member: next(iter(sorted(member.active)), None) for member in members}
+        anchor = next((node for member, node in where.items() if node is not None), None)
+        return {
+            member: where[member]
+            if not self._is_free(member)
+            else (where[member] if where[member] is not None else anchor)
+            for member in members
+        }
+
+    @staticmethod
+    def _is_free(resource: Resource) -> bool:
+        return resource.is_managed and not resource.is_blocked
+
+    def _joint_scores(self, resource: Resource, members: list[Resource], banned: set[int]) -> dict[int, int]:
+        scores: dict[int, int] = {}
+        default = 0 if self._cluster.options.is_symmetric else None
+        for node in self._cluster.nodes:
+            if not node.can_run or node.index in banned:
+                continue
+            total = self._inherited(resource, node)
+            if default is None and total is None and all(node.index not in member.scores for member in members):
+                continue
+            joint = total or 0
+            for member in members:
+                joint = add(joint, member.scores.get(node.index, 0))
+            scores[node.index] = joint
+        self._follow(resource, members, scores)
+        self._consider_dependents(resource, scores)
+        return scores
+
+    def _inherited(self, resource: Resource, node: Node) -> int | None:
+        """What the group and the clone around it say, None when nobody says anything."""
+        above = resource if resource.variant is not Variant.PRIMITIVE else resource.parent
+        total: int | None = None
+        while above is not None:
+            if node.index in above.scores:
+                total = add(total or 0, above.scores[node.index])
+            above = above.parent
+        return total
+
+    def _follow(self, resource: Resource, members: list[Resource], scores: dict[int, int]) -> None:
+        """Colocations with resources that have their node already."""
+        holders = [resource, *members] if resource.variant is Variant.GROUP else [resource]
+        above = resource.clone
+        holders += [above] if above is not None else []
+        for holder in holders:
+            for colocation in self._by_dependent.get(holder, []):
+                if colocation.dependent_role not in (Role.PROMOTED, Role.UNPROMOTED):
+                    self._follow_one(colocation, resource, scores)
+
+    def _follow_one(self, colocation: Colocation, resource: Resource, scores: dict[int, int]) -> None:
+        homes = _homes(colocation.primary, colocation.primary_role)
+        values = {self._attribute(index, colocation.node_attribute) for index in homes}
+        for index in scores:
+            is_there = self._attribute(index, colocation.node_attribute) in values
+            if is_there:
+                scores[index] = add(scores[index], colocation.score)
+            elif colocation.score >= SCORE_INFINITY:
+                scores[index] = MINUS_INFINITY
+            else:
+                continue
+            uname = self._cluster.nodes[index].uname
+            given = colocation.score if is_there else MINUS_INFINITY
+            resource.reasons.append(Reason(uname, given, f"colocation {colocation.id} with {colocation.primary.id}"))
+
+    def _attribute(self, index: int, name: str) -> str | None:
+        return self._cluster.nodes[index].attributes.get(name)
+
+    def _consider_dependents(self, resource: Resource, scores: dict[int, int]) -> None:
+        """What those that must follow want counts too, unless it would leave no node at all."""
+        for part in _parts(resource):
+            for colocation in self._by_primary.get(part, []):
+                dependent = colocation.dependent
+                if colocation.score <= 0 or dependent.is_assigned or dependent.variant is Variant.CLONE:
+                    continue
+                merged = {
+                    index: add(value, self._wish(dependent, index, colocation.score)) for index, value in scores.items()
+                }
+                if any(value > MINUS_INFINITY for value in merged.values()):
+                    scores.update(merged)
+
+    def _wish(self, dependent: Resource, index: int, strength: int) -> int:
+        wish = self._inherited(dependent, self._cluster.nodes[index]) or 0
+        for member in dependent.primitives():
+            wish = add(wish, member.scores.get(index, 0))
+        if strength >= SCORE_INFINITY:
+            return wish
+        return 0 if wish <= MINUS_INFINITY else wish * strength // SCORE_INFINITY
+
+    def _best(self, scores: dict[int, int], resource: Resource) -> Node | None:
+        possible = [index for index, value in scores.items() if value > MINUS_INFINITY]
+        if not possible or self._may_run_nothing(resource):
+            return None
+        nodes = self._cluster.nodes
+
+        def rank(index: int) -> tuple[int, int, bool, str]:
+            return -scores[index], nodes[index].assigned_count, index not in resource.active, nodes[index].uname
+
+        return nodes[min(possible, key=rank)]
+
+    def _may_run_nothing(self, resource: Resource) -> bool:
+        options = self._cluster.options
+        return options.stop_all or (not options.has_quorum and options.no_quorum_policy in ("stop", "suicide", "fence"))
+
+    def _settle(self, resource: Resource, index: int | None) -> None:
+        """Write the decision down, bent by target-role."""
+        wanted = role_of(resource.meta.get("target-role", ""))
+        resource.is_assigned = True
+        if resource.next_role is Role.STOPPED or (wanted is Role.STOPPED and resource.is_managed):
+            resource.target, resource.next_role = None, Role.STOPPED
+            return
+        if resource.is_orphan and self._cluster.options.stop_orphans and resource.is_managed:
+            index = None
+        if self._is_frozen(resource):
+            index = next(iter(sorted(resource.active)), None)
+        resource.target = index
+        if index is None:
+            resource.next_role = Role.STOPPED
+            return
+        self._cluster.nodes[index].assigned_count += 1
+        clone = resource.clone
+        resource.next_role = Role.UNPROMOTED if clone is not None and clone.is_promotable else Role.STARTED
+
+    def _is_frozen(self, resource: Resource) -> bool:
+        options = self._cluster.options
+        return not options.has_quorum and options.no_quorum_policy == "freeze"
+
+    # ------------------------------------------------------------ clones
+
+    def _assign_clone(self, clone: Resource) -> None:
+        counts: dict[int, int] = {}
+        active = sorted((child for child in clone.children if _where(child)), key=lambda child: child.order)
+        resting = [child for child in clone.children if not _where(child)]
+        placed = 0
+        for instance in [*active, *resting]:
+            full = {index for index, count in counts.items() if count >= clone.clone_node_max}
+            if placed >= clone.clone_max:
+                full = {node.index for node in self._cluster.nodes}
+            self._prefer_own_node(instance, full)
+            target = next((member.target for member in instance.primitives() if member.target is not None), None)
+            if target is not None:
+                counts[target] = counts.get(target, 0) + 1
+                placed += 1
+        if clone.is_promotable:
+            self._promote(clone)
+
+    def _prefer_own_node(self, instance: Resource, full: set[int]) -> None:
+        """An instance that runs stays if it may; the others take what is left."""
+        homes = [index for index in _where(instance) if index not in full]
+        if homes:
+            elsewhere = {node.index for node in self._cluster.nodes} - set(homes)
+            self._assign_together(instance, elsewhere)
+            if any(member.target is not None for member in instance.primitives()):
+                return
+            for member in instance.primitives():
+                member.is_assigned, member.next_role = False, Role.UNKNOWN
+        self._assign_together(instance, full)
+
+    def _promote(self, clone: Resource) -> None:
+        """The instances with the best promotion scores, as many as may be promoted."""
+        wanted = role_of(clone.meta.get("target-role", ""))
+        if wanted in (Role.UNPROMOTED, Role.STOPPED):
+            return
+        candidates = []
+        for instance in clone.children:
+            members = [member for member in instance.primitives() if member.target is not None]
+            if not members or members[0].target is None:
+                continue
+            rank = self._promotion_score(clone, members[-1], members[0].target)
+            if rank >= 0:
+                candidates.append((rank, instance, members))
+        candidates.sort(key=lambda found: (-found[0], -int(found[1].role_now), found[1].order))
+        for _, _, members in candidates[: clone.promoted_max]:
+            for member in members:
+                member.next_role = Role.PROMOTED
+
+    def _promotion_score(self, clone: Resource, member: Resource, index: int) -> int:
+        node = self._cluster.nodes[index]
+        by_agent = node.attributes.get(f"master-{member.base_id}", node.attributes.get(f"master-{member.id}"))
+        total = score(by_agent) if by_agent is not None else -1
+        constrained = self._promoted_scores.get(clone.id, {}).get(index)
+        if constrained is not None:
+            total = add(max(total, 0) if by_agent is None else total, constrained)
+        for colocation in self._by_dependent.get(clone, []):
+            if colocation.dependent_role is Role.PROMOTED:
+                homes = _homes(colocation.primary, colocation.primary_role)
+                if index in homes:
+                    total = add(total, colocation.score)
+                elif colocation.score >= SCORE_INFINITY:
+                    total = MINUS_INFINITY
+        for colocation in self._by_primary.get(clone, []):
+            if (
+                colocation.primary_role is Role.PROMOTED
+                and colocation.score > 0
+                and not colocation.dependent.is_assigned
+            ):
+                total = add(total, self._wish(colocation.dependent, index, colocation.score))
+        return total
+
+
+def _parts(resource: Resource) -> list[Resource]:
+    return [resource, *resource.children] if resource.variant is Variant.GROUP else [resource]
+
+
+def _where(resource: Resource) -> list[int]:
+    return sorted({index for member in resource.primitives() for index in member.active})
+
+
+def _homes(resource: Resource, role: Role) -> set[int]:
+    """The nodes a resource will be on, in the role that matters."""
+    is_promoted_only = role is Role.PROMOTED
+    members = list(resource.primitives())
+    if resource.variant is Variant.GROUP:
+        members = members[-1:]
+    return {
+        member.target
+        for member in members
+        if member.target is not None and (not is_promoted_only or member.next_role is Role.PROMOTED)
+    }
+
+
+__all__ = ["Colocation", "assign", "is_true"]

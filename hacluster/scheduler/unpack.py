@@ -1,0 +1,339 @@
+"""CIB → working model: options, nodes, resources with their meta attributes, and what the status says of them.
+
+Reads a frozen Cib and the time; gives a `Cluster`. Nothing is decided here but what the history means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
+from hacluster.cib.status import fail_counts, history_of, node_states, read_operation, transient_attributes
+from hacluster.scheduler.values import boolean, duration_ms, is_true, rule_applies, score
+from hacluster.scheduler.working import Cluster, Node, OperationConfig, Options, Resource, Role, Variant
+
+_META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
+
+
+def unpack(cib: Cib, now: float) -> Cluster:
+    """The whole model, history read."""
+    options = unpack_options(cib)
+    nodes = _unpack_nodes(cib, options)
+    cluster = Cluster(options, nodes, {node.uname: node for node in nodes}, now=now)
+    _unpack_resources(cib, cluster)
+    return cluster
+
+
+# ---------------------------------------------------------------- options
+
+
+def pairs(holder: Element, tag: str, attributes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """name -> value of the sets with this tag; the set with the higher score wins, then the first. Rules must hold."""
+    sets = sorted(holder.all(tag), key=lambda found: -score(found.get("score", "0")))
+    found: dict[str, str] = {}
+    for one in sets:
+        if all(rule_applies(rule, attributes or {}) for rule in one.all("rule")):
+            for pair in one.all("nvpair"):
+                found.setdefault(pair.get("name"), pair.get("value"))
+    return found
+
+
+def unpack_options(cib: Cib) -> Options:
+    config = cib.section("crm_config")
+    sets = sorted(config.all("cluster_property_set"), key=lambda found: found.id != "cib-bootstrap-options")
+    values: dict[str, str] = {}
+    for one in sets:
+        for pair in one.all("nvpair"):
+            values.setdefault(pair.get("name").replace("fencing-", "stonith-", 1), pair.get("value"))
+    return Options(
+        values=values,
+        has_quorum=is_true(cib.root.get("have-quorum", "1")),
+        fencing_enabled=boolean(values.get("stonith-enabled", ""), True),
+        fence_action=values.get("stonith-action", "reboot").replace("poweroff", "off"),
+        stop_all=is_true(values.get("stop-all-resources", "")),
+        maintenance=is_true(values.get("maintenance-mode", "")),
+        is_symmetric=boolean(values.get("symmetric-cluster", ""), True),
+        no_quorum_policy=values.get("no-quorum-policy", "stop"),
+        startup_fencing=boolean(values.get("startup-fencing", ""), True),
+        start_failure_is_fatal=boolean(values.get("start-failure-is-fatal", ""), True),
+        enable_startup_probes=boolean(values.get("enable-startup-probes", ""), True),
+        stop_orphans=boolean(values.get("stop-orphan-resources", values.get("stop-removed-resources", "")), True),
+        default_timeout_ms=duration_ms(values.get("default-action-timeout", "20s"), 20_000),
+    )
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def _unpack_nodes(cib: Cib, options: Options) -> list[Node]:
+    states = {state.get("uname") or state.id: state for state in node_states(cib)}
+    configured = [entry for entry in cib.section("nodes").all("node") if entry.get("type", "member") != "ping"]
+    nodes = []
+    for index, entry in enumerate(configured):
+        node = Node(index, entry.id, entry.get("uname"))
+        node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": "cluster"}
+        node.attributes |= pairs(entry, "instance_attributes", node.attributes)
+        state = states.get(node.uname)
+        if state is not None:
+            node.attributes |= transient_attributes(state)
+        _judge_node(node, state, options)
+        nodes.append(node)
+    return nodes
+
+
+def _says_yes(text: str) -> bool:
+    """A membership field: a boolean, `online`, or a time that isn't 0."""
+    return is_true(text) or text == "online" or (text.isdecimal() and int(text) > 0)
+
+
+def _judge_node(node: Node, state: Element | None, options: Options) -> None:
+    """Online, pending, cleanly offline or unclean (Pacemaker's criteria, conformance README "Status section")."""
+    node.is_standby = is_true(node.attributes.get("standby", ""))
+    node.is_in_maintenance = is_true(node.attributes.get("maintenance", ""))
+    shutdown = node.attributes.get("shutdown", "0")
+    node.is_shutting_down = shutdown not in ("", "0")
+    if state is None:
+        node.is_unclean = options.fencing_enabled and options.startup_fencing
+        node.fence_reason = "node has never been seen" if node.is_unclean else ""
+        return
+    node.was_seen = True
+    is_member, is_up = _says_yes(state.get("in_ccm")), _says_yes(state.get("crmd"))
+    join, expected = state.get("join", "down"), state.get("expected", "down")
+    if not options.fencing_enabled:
+        node.is_online = is_member and is_up and join == "member"
+        node.is_pending = is_member and is_up and join != "member"
+        return
+    _judge_with_fencing(node, is_member, is_up, join, expected)
+
+
+def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str) -> None:
+    wants_end = is_true(node.attributes.get("terminate", ""))
+    reason = ""
+    if node.is_shutting_down:
+        node.is_online = is_up
+        reason = "" if is_up or expected == "down" else "peer is no longer part of the cluster"
+    elif join == "nack":
+        reason = "peer was refused"
+    elif not wants_end and expected == "down":
+        node.is_pending = node.is_online = is_member or is_up
+    elif not is_member:
+        reason = "peer is no longer part of the cluster"
+    elif not is_up:
+        reason = "peer process is no longer available"
+    elif wants_end:
+        reason = "termination was requested"
+    elif join == "member":
+        node.is_online = True
+    elif join in ("pending", "welcome", "integrated"):
+        node.is_online = node.is_pending = True
+    else:
+        reason = "peer was in an unknown state"
+    if reason:
+        node.is_unclean, node.fence_reason = True, reason
+        node.is_online = is_member and is_up
+
+
+# ---------------------------------------------------------------- resources
+
+
+def _unpack_resources(cib: Cib, cluster: Cluster) -> None:
+    templates = {element.id: element for element in cib.section("resources").all("template")}
+    defaults = pairs(cib.section("rsc_defaults"), "meta_attributes")
+    op_defaults = pairs(cib.section("op_defaults"), "meta_attributes")
+    maker = _Maker(cluster, templates, defaults, op_defaults)
+    for element in cib.section("resources").all("primitive", "group", "clone", "master"):
+        resource = maker.make(element, None)
+        if resource is not None:
+            cluster.resources.append(resource)
+    histories = {node.index: state for state in node_states(cib) if (node := cluster.by_uname.get(state.get("uname")))}
+    for index, state in histories.items():
+        for entry in history_of(state):
+            _attach_history(cluster, maker, cluster.nodes[index], entry)
+    for resource in cluster.resources:
+        resource.meta.setdefault("target-role", "")
+
+
+class _Maker:
+    """Makes resources out of elements; knows templates and defaults."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        templates: Mapping[str, Element],
+        defaults: Mapping[str, str],
+        op_defaults: Mapping[str, str],
+    ) -> None:
+        self._cluster = cluster
+        self._templates = templates
+        self._defaults = defaults
+        self._op_defaults = op_defaults
+        self._count = 0
+
+    def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
+        variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
+        template = self._templates.get(element.get("template"), NOTHING)
+        resource = Resource(element.id + suffix, variant, element, parent, order=self._count)
+        self._count += 1
+        resource.meta = self._meta(element, template, parent)
+        self._read_common(resource)
+        match variant:
+            case Variant.PRIMITIVE:
+                self._read_primitive(resource, element, template)
+            case Variant.GROUP:
+                made = (self.make(child, resource, suffix) for child in element.all("primitive"))
+                resource.children = [child for child in made if child is not None]
+            case Variant.CLONE:
+                self._read_clone(resource, element)
+        self._cluster.by_id[resource.id] = resource
+        return resource
+
+    def _meta(self, element: Element, template: Element, parent: Resource | None) -> dict[str, str]:
+        own = pairs(template, "meta_attributes") | pairs(element, "meta_attributes")
+        inherited = {} if parent is None else parent.meta
+        kept = {name: value for name, value in inherited.items() if name not in _META_NOT_INHERITED}
+        return {**self._defaults, **kept, **own}
+
+    def _read_common(self, resource: Resource) -> None:
+        meta, options = resource.meta, self._cluster.options
+        resource.priority = score(meta.get("priority", "0"))
+        resource.is_managed = boolean(meta.get("is-managed", ""), True)
+        resource.in_maintenance = options.maintenance or is_true(meta.get("maintenance", ""))
+        if resource.in_maintenance:
+            resource.is_managed = False
+        resource.threshold = score(meta.get("migration-threshold", "INFINITY"), SCORE_INFINITY) or SCORE_INFINITY
+        resource.failure_timeout_ms = duration_ms(meta.get("failure-timeout", "0"))
+        default = "1" if self._is_clone_part(resource) else "0"
+        resource.stickiness = score(meta.get("resource-stickiness", default))
+
+    @staticmethod
+    def _is_clone_part(resource: Resource) -> bool:
+        return resource.variant is Variant.CLONE or resource.clone is not None
+
+    def _read_primitive(self, resource: Resource, element: Element, template: Element) -> None:
+        resource.agent = tuple(element.get(n) or template.get(n) for n in ("class", "provider", "type"))  # type: ignore[assignment]
+        is_device = resource.agent[0] == "stonith"
+        default = "quorum" if is_device or not self._cluster.options.fencing_enabled else "fencing"
+        resource.requires = resource.meta.get("requires", default)
+        own = [op for block in element.all("operations") for op in block.all("op")]
+        inherited = [op for block in template.all("operations") for op in block.all("op")]
+        seen = {(op.get("name"), op.get("interval", "0")) for op in own}
+        ops = own + [op for op in inherited if (op.get("name"), op.get("interval", "0")) not in seen]
+        resource.operations = [self._operation(op) for op in ops]
+
+    def _operation(self, op: Element) -> OperationConfig:
+        values = {**self._op_defaults, **pairs(op, "meta_attributes"), **pairs(op, "instance_attributes")}
+        values |= {name: value for name, value in op.attributes.items() if name != "id"}
+        known = ("name", "interval", "timeout", "on-fail", "role", "start-delay", "enabled")
+        return OperationConfig(
+            name=op.get("name"),
+            interval_ms=duration_ms(values.get("interval", "0")),
+            timeout_ms=duration_ms(values.get("timeout", ""), self._cluster.options.default_timeout_ms),
+            on_fail=values.get("on-fail", ""),
+            role=values.get("role", ""),
+            start_delay_ms=duration_ms(values.get("start-delay", "0")),
+            enabled=boolean(values.get("enabled", ""), True),
+            extra={name: value for name, value in values.items() if name not in known},
+        )
+
+    def _read_clone(self, resource: Resource, element: Element) -> None:
+        meta, node_count = resource.meta, len(self._cluster.nodes)
+        resource.is_promotable = element.tag == "master" or is_true(meta.get("promotable", ""))
+        resource.clone_node_max = max(1, score(meta.get("clone-node-max", "1"), 1))
+        resource.is_unique = boolean(meta.get("globally-unique", ""), resource.clone_node_max > 1)
+        if not resource.is_unique:
+            resource.clone_node_max = 1
+        resource.clone_max = max(0, score(meta.get("clone-max", str(max(1, node_count))), node_count))
+        promoted = meta.get("promoted-max", meta.get("master-max", "1"))
+        resource.promoted_max = max(0, score(promoted, 1)) if resource.is_promotable else 0
+        resource.is_interleaved = is_true(meta.get("interleave", ""))
+        resource.is_ordered = is_true(meta.get("ordered", ""))
+        resource.notifies = is_true(meta.get("notify", ""))
+        child = next(element.all("primitive", "group"), None)
+        if child is None:
+            return
+        for number in range(resource.clone_max):
+            self.add_instance(resource, child, number)
+
+    def add_instance(self, clone: Resource, child: Element, number: int) -> Resource:
+        instance = self.make(child, clone, f":{number}")
+        assert instance is not None
+        clone.children.append(instance)
+        for part in [instance, *instance.children]:
+            self._cluster.by_id.setdefault(part.base_id, part)
+        return instance
+
+    def make_orphan(self, entry: Element) -> Resource:
+        """A resource that runs, or ran, but isn't configured any more."""
+        attributes = {name: entry.get(name) for name in ("id", "class", "provider", "type")}
+        resource = self.make(Element("primitive", attributes), None)
+        assert resource is not None
+        resource.is_orphan = True
+        resource.meta = {}
+        self._cluster.resources.append(resource)
+        return resource
+
+
+# ---------------------------------------------------------------- history
+
+
+def _attach_history(cluster: Cluster, maker: _Maker, node: Node, entry: Element) -> None:
+    operations = [read_operation(op, entry.id, node.uname) for op in entry.all("lrm_rsc_op")]
+    if not operations:
+        return
+    resource = _resource_of(cluster, maker, node, entry)
+    failures = [op for op in operations if op.id.endswith("_last_failure_0")]
+    regular = [op for op in operations if not op.id.endswith("_last_failure_0")]
+    ordered = sorted(regular, key=lambda op: op.call_id)
+    known = {(op.name, op.interval_ms, op.call_id) for op in ordered}
+    older = [op for op in failures if (op.name, op.interval_ms, op.call_id) not in known]
+    resource.history[node.index] = sorted([*ordered, *older], key=lambda op: op.call_id)
+
+
+def _resource_of(cluster: Cluster, maker: _Maker, node: Node, entry: Element) -> Resource:
+    """The resource a history belongs to; of an anonymous clone, the instance that has none on this node yet."""
+    exact = cluster.by_id.get(entry.id)
+    base = entry.id.rsplit(":", 1)[0]
+    sample = exact or cluster.by_id.get(base)
+    if sample is None:
+        return maker.make_orphan(entry)
+    clone = sample.clone
+    if clone is None or clone.is_unique:
+        return exact if exact is not None else maker.make_orphan(entry)
+    return _free_instance(cluster, maker, clone, sample.base_id, node)
+
+
+def _free_instance(cluster: Cluster, maker: _Maker, clone: Resource, base: str, node: Node) -> Resource:
+    def parts() -> Iterable[tuple[Resource, Resource]]:
+        return ((child, part) for child in clone.children for part in child.primitives() if part.base_id == base)
+
+    for instance, part in parts():
+        if any(other.history.get(node.index) for other in instance.primitives()) and not part.history:
+            return part
+    for instance, part in parts():
+        if not any(other.history for other in instance.primitives()):
+            return part
+    child = next(clone.element.all("primitive", "group"))
+    instance = maker.add_instance(clone, child, len(clone.children))
+    return next(part for part in instance.primitives() if part.base_id == base)
+
+
+def fail_count_of(cluster: Cluster, resource: Resource, node: Node) -> tuple[int, float]:
+    """(sum of the failcounts that haven't expired, unix time of the newest failure) of a resource on a node."""
+    total, newest = 0, 0.0
+    for name, value in node.attributes.items():
+        if (
+            name.startswith("last-failure-")
+            and name.removeprefix("last-failure-").partition("#")[0] == resource.shown_id
+        ):
+            newest = max(newest, float(value) if value.replace(".", "", 1).isdigit() else 0.0)
+        if name.startswith("fail-count-") and name.removeprefix("fail-count-").partition("#")[0] == resource.shown_id:
+            total = min(SCORE_INFINITY, total + max(0, score(value)))
+    if total and resource.failure_timeout_ms and newest:
+        ends = newest + resource.failure_timeout_ms / 1000
+        if ends <= cluster.now:
+            return 0, newest
+        cluster.recheck(ends)
+    return total, newest
+
+
+__all__ = ["Role", "fail_count_of", "fail_counts", "pairs", "unpack", "unpack_options"]
