@@ -37,6 +37,14 @@ class PeerMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="is"):
     """The root of all stream messages."""
 
 
+class Hello(PeerMessage, frozen=True, kw_only=True, tag="hello"):
+    """The first message of a stream, sent when the peer is heard.
+
+    The two ends begin to hear each other at different moments, and what arrives before is dropped. So the later of the
+    two Hellos arrives, and whoever gets it knows that everything after it arrives too.
+    """
+
+
 # ---------------------------------------------------------------- election
 
 
@@ -392,7 +400,8 @@ class ProgressSpread(PeerMessage, frozen=True, kw_only=True, tag="progress-sprea
 
 
 AnyPeerMessage = (
-    VoteRequest
+    Hello
+    | VoteRequest
     | Vote
     | JoinOffer
     | JoinRequest

@@ -83,7 +83,10 @@ class Controller(Machine):
 
     @on(DcElected)
     def _elected(self, event: DcElected) -> None:
-        """Whoever is not a member yet counts as lost until it joins, and as unclean if it was expected to be up."""
+        """Whoever is not a member yet counts as lost until it joins, and as unclean if it was expected to be up.
+
+        A node that said goodbye, the old DC perhaps, is down and clean.
+        """
         self._schedule_token = 0
         self._replication.change_status(self._all_lost)
         self._need("a new DC")
@@ -92,6 +95,9 @@ class Controller(Machine):
         for state in cib.status.all("node_state"):
             if state.get("in_ccm") == "true" or state.get("crmd") == "online":
                 cib = with_node_state(cib, state.id, state.get("uname"), dict(_LOST))
+            if state.get("uname") in self.here.left:
+                cib = without_history_of(cib, state.get("uname"))
+                cib = with_node_state(cib, state.id, state.get("uname"), dict(_DOWN))
         return cib
 
     @on(MemberJoined)

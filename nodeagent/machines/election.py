@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import StrEnum
 
-from hacluster.protocol.peers import Vote, VoteRequest
+from hacluster.protocol.peers import Hello, Vote, VoteRequest
 from nodeagent.machines.effects import FailAgent, PersistTerm
 from nodeagent.machines.events import (
     DcElected,
@@ -72,6 +72,11 @@ class Election(Machine):
                 self._stand("all nodes are heard")
         elif self.phase is Phase.CANDIDATE:
             self._ask(event.peer)
+
+    @on_message(Hello)
+    def _hears_us(self, peer: str, message: Hello) -> None:
+        if self.phase is Phase.CANDIDATE and peer not in self._granted:
+            self._ask(peer)
 
     @on(PeerLost, PeerLeft)
     def _gone(self, event: PeerLost | PeerLeft) -> None:

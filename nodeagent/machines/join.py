@@ -20,6 +20,7 @@ from hacluster.protocol.peers import (
     CibWanted,
     DcResigned,
     ExpelledFrom,
+    Hello,
     JoinConfirm,
     JoinOffer,
     JoinRefused,
@@ -79,6 +80,8 @@ class Join(Machine):
         self._join_id = 0
         self._joining: dict[str, int] = {}
         """DC: peer -> join id, for everyone that was offered and is no member yet."""
+        self._requested_by: set[str] = set()
+        """DC: those of them that have answered the offer."""
         self._given_up: set[str] = set()
         """DC: peers that are heard, but do not become members; the controller decides without them."""
         self._asked: _Asked | None = None
@@ -94,6 +97,7 @@ class Join(Machine):
     @on(DcElected)
     def _elected(self, event: DcElected) -> None:
         self._joining.clear()
+        self._requested_by.clear()
         self._given_up.clear()
         self._asked = None
         self._replication.lead(event.term)
@@ -110,6 +114,12 @@ class Join(Machine):
         if self.here.is_dc:
             self._offer(event.peer)
 
+    @on_message(Hello)
+    def _hears_us(self, peer: str, message: Hello) -> None:
+        """The offer may have come before the peer heard this node."""
+        if self.here.is_dc and peer not in self.here.view.members and peer not in self._requested_by:
+            self._offer(peer)
+
     @on_message(VoteRequest)
     def _vote_wanted(self, peer: str, request: VoteRequest) -> None:
         if self.here.is_dc and peer not in self.here.view.members:
@@ -122,6 +132,7 @@ class Join(Machine):
         self._replication.forget(peer)
         self._join_id += 1
         self._joining[peer] = self._join_id
+        self._requested_by.discard(peer)
         self._given_up.discard(peer)
         self.set_timer(f"join {peer}", self.here.settings.join_timeout_ms)
         self.clear_timer(f"offer {peer}")
@@ -272,6 +283,7 @@ class Join(Machine):
     def _requested(self, peer: str, request: JoinRequest) -> None:
         if not self._is_current(peer, request.term, request.join_id):
             return
+        self._requested_by.add(peer)
         instance = max(self.here.view.instance, request.instance)
         self.here.view = replace(self.here.view, instance=instance)
         if self._replication.is_newer(request):
@@ -317,6 +329,7 @@ class Join(Machine):
     @on(PeerLost, PeerLeft)
     def _silent(self, event: PeerLost | PeerLeft) -> None:
         was_joining = self._joining.pop(event.peer, None) is not None
+        self._requested_by.discard(event.peer)
         self._given_up.discard(event.peer)
         self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))
         if was_joining and self.here.is_dc:

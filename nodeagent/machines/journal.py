@@ -118,6 +118,9 @@ class Journal(Machine):
     def _peer_has(self, peer: str, message: JournalHave) -> None:
         if any(seq > message.have.get(origin, 0) for origin, seq in self._written.items()):
             self.give(SendJournal(peer, message.have))
+        if any(seq > self._held.get(origin, 0) for origin, seq in message.have.items()):
+            # What this node sent when it began to hear the peer may have come before the peer heard it.
+            self.send(peer, JournalHave(have=dict(self._held)))
 
     @on_message(JournalPush)
     def _pushed(self, peer: str, message: JournalPush) -> None:

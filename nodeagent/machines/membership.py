@@ -7,6 +7,7 @@ and keeps `Situation.heard`. The agreed membership (`Situation.view`) is the DC'
 from __future__ import annotations
 
 from hacluster.protocol import events
+from hacluster.protocol.peers import Hello
 from nodeagent.machines.events import LinkDead, LinkUp, PeerHeard, PeerLate, PeerLeft, PeerLost, PeerReturned
 from nodeagent.machines.situation import Machine, Situation, on
 
@@ -22,6 +23,8 @@ class Membership(Machine):
     @on(PeerHeard)
     def _heard(self, event: PeerHeard) -> None:
         self.here.heard[event.peer] = event.incarnation
+        self.here.left.discard(event.peer)
+        self.send(event.peer, Hello())
 
     @on(PeerLost)
     def _lost(self, event: PeerLost) -> None:
@@ -29,6 +32,7 @@ class Membership(Machine):
 
     @on(PeerLeft)
     def _left(self, event: PeerLeft) -> None:
+        self.here.left.add(event.peer)
         self.here.heard.pop(event.peer, None)
 
     @on(PeerLate)

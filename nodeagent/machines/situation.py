@@ -91,6 +91,8 @@ class Situation:
         self.started_at_ms = wall_ms
         self.heard: dict[str, int] = {}
         """membership: peer -> incarnation, for every peer heard now."""
+        self.left: set[str] = set()
+        """membership: peers that said goodbye and were not heard since."""
         self.term = restored.term
         """election: the highest term this node has on its disk."""
         self.dc = ""

@@ -17,7 +17,7 @@ from tests.simulation.judges import Judges, Violation
 from tests.simulation.world import World
 
 CALM_MS = 60_000
-END_MS = 240_000
+END_MS = 180_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def run_seed(seed: int) -> Outcome:
     world.note(f"seed {seed}: {nodes} nodes")
     violation = ""
     try:
-        world.run(CALM_MS + 60_000)
+        world.run(CALM_MS + 70_000)
         dc = next((host for host in world.hosts.values() if host.node is not None and host.node.here.is_dc), None)
         if dc is not None:
             dc.request(say.ResourceCleanup(only_failures=False))
