@@ -247,6 +247,8 @@ class Join(Machine):
     def _view_installed(self, peer: str, message: ViewInstalled) -> None:
         if peer != self.here.dc or message.term != self.here.view.term or peer == self.here.name:
             return
+        # Whoever is DC next knows then that all nodes were seen together.
+        self._quorum.has_quorum(message.members, self.here.node_names())
         is_new = not self.here.view.members
         old = self.here.view.members
         self.here.view = View(message.term, peer, message.instance, message.members, message.has_quorum)

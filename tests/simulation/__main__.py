@@ -7,7 +7,9 @@ import sys
 import time
 from collections import Counter
 
-from tests.simulation.run import run_seed
+from hacluster.scheduler.schedule import schedule
+from tests.simulation import stand_in
+from tests.simulation.run import Scheduler, run_seed
 
 TRACE_LINES = 60
 
@@ -17,21 +19,23 @@ def main() -> int:
     parser.add_argument("--seed", type=int, help="run this seed and print its whole trace")
     parser.add_argument("--seeds", type=int, default=100, help="run so many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
+    parser.add_argument("--scheduler", choices=["stand-in", "real"], default="stand-in", help="who makes the graphs")
     options = parser.parse_args()
+    scheduler = stand_in.schedule if options.scheduler == "stand-in" else schedule
     if options.seed is not None:
-        outcome = run_seed(options.seed)
+        outcome = run_seed(options.seed, scheduler)
         print("\n".join(outcome.trace))
         print(f"seed {outcome.seed}: {outcome.violation or 'nothing wrong'}")
         return 1 if outcome.violation else 0
-    return run_many(options.first, options.seeds)
+    return run_many(options.first, options.seeds, scheduler)
 
 
-def run_many(first: int, count: int) -> int:
+def run_many(first: int, count: int, scheduler: Scheduler) -> int:
     began = time.process_time()
     counts: Counter[str] = Counter()
     failed = []
     for seed in range(first, first + count):
-        outcome = run_seed(seed)
+        outcome = run_seed(seed, scheduler)
         counts.update(outcome.counts)
         if outcome.violation:
             failed.append(seed)

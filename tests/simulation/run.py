@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import random
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
+from hacluster.scheduler.graph import TransitionGraph
+from tests.simulation import stand_in
 from tests.simulation.faults import Peace, Storm
 from tests.simulation.judges import Judges, Violation
 from tests.simulation.world import World
 
 CALM_MS = 60_000
+Scheduler = Callable[[Cib, datetime], TransitionGraph]
 END_MS = 180_000
 
 
@@ -31,7 +36,9 @@ class Outcome:
 def configuration(names: list[str], resources: int, *, is_fencing: bool, policy: str) -> str:
     """The `<configuration>` of a cluster: some services, and a fence device for each node."""
     primitives = "".join(
-        f'<primitive id="rsc{number}" class="ocf" provider="heartbeat" type="Dummy"/>' for number in range(resources)
+        f'<primitive id="rsc{number}" class="ocf" provider="heartbeat" type="Dummy"><operations>'
+        f'<op id="rsc{number}-m" name="monitor" interval="5s" timeout="5s"/></operations></primitive>'
+        for number in range(resources)
     )
     devices = "".join(
         f'<primitive id="fence-{name}" class="stonith" type="external/lab"><instance_attributes id="fence-{name}-p">'
@@ -69,11 +76,12 @@ def make_world(seed: int, *, nodes: int, faults: Peace, judges: Judges, resource
     return world
 
 
-def run_seed(seed: int) -> Outcome:
+def run_seed(seed: int, schedule: Scheduler = stand_in.schedule) -> Outcome:
     luck = random.Random(f"{seed} shape")
     nodes = luck.choice([2, 2, 2, 3, 3, 4, 5, 8])
     judges = Judges()
     world = make_world(seed, nodes=nodes, faults=Storm(seed, CALM_MS), judges=judges, resources=luck.choice([1, 3, 6]))
+    world.schedule = schedule
     world.note(f"seed {seed}: {nodes} nodes")
     violation = ""
     try:

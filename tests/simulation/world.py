@@ -65,6 +65,7 @@ class Host:
         """Grows with every boot and crash: what was scheduled for an earlier life does not happen."""
         self.is_up = False
         self.frozen_until = 0
+        self.disk_free_ms = 0
         self.clock_offset_ms = 0
         self.active: set[str] = set()
         self.running: dict[int, Operation] = {}
@@ -85,7 +86,7 @@ class Host:
             return
         world, disk = self.world, self.disk
         self.life += 1
-        self.is_up, self.is_leaving, self.frozen_until = True, False, 0
+        self.is_up, self.is_leaving, self.frozen_until, self.disk_free_ms = True, False, 0, 0
         self.running, self.streams, self.clients = {}, {}, {}
         disk.incarnation += 1
         restored = Restored(
@@ -260,7 +261,9 @@ class Host:
     # The disk
 
     def _persist(self, token: int, write: Callable[[Disk], None]) -> None:
-        delay = self.world.faults.disk_delay_ms(self)
+        # One write after the other, as the storage does it: an old version never lands on a newer one.
+        due = max(self.disk_free_ms, self.world.now_ms) + self.world.faults.disk_delay_ms(self)
+        self.disk_free_ms = due
 
         def written() -> None:
             if self.disk.is_full:
@@ -269,7 +272,7 @@ class Host:
                 write(self.disk)
                 self.step(fact.Persisted(token))
 
-        self.later(delay, written)
+        self.later(due - self.world.now_ms, written)
 
     def _send_journal(self, peer: str, after: dict[str, int]) -> None:
         entries = [e for origin, held in self.disk.journal.items() for e in held if e.seq > after.get(origin, 0)]
