@@ -25,21 +25,20 @@ def _secret_key() -> str:
         return given
     file = CONSOLE_FOLDER / "secret_key"
     try:
-        CONSOLE_FOLDER.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
             new.write(secrets.token_urlsafe(50))
     except FileExistsError:
         pass
     except OSError:
-        # A reader without write access (a check in a build) works with a key that lasts as long as its process.
+        # No folder yet, or no right to write (a check, a test): a key that lasts as long as the process will do.
         return secrets.token_urlsafe(50)
     return file.read_text()
 
 
 SECRET_KEY = _secret_key()
 DEBUG = False
-# A node is reached by name, by any of its addresses and by the service address. Nothing the console sends out is built from
-# the Host header, and websockets compare Origin with Host themselves, so that every host name may be used.
+# A node is reached by name, by any of its addresses and by the service address. Nothing the console sends out is built
+# from the Host header, and websockets compare Origin with Host themselves, so that every host name may be used.
 ALLOWED_HOSTS = [host for host in os.environ.get("HACLUSTER_ALLOWED_HOSTS", "*").split(",") if host]
 
 INSTALLED_APPS = [
@@ -62,7 +61,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "webui.middleware.LoginRequired",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",

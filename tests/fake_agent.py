@@ -1,8 +1,9 @@
 """A node agent's local door without an agent: the same messages, a scripted cluster behind them.
 
-`FakeAgent` serves a Unix socket from a thread of its own. Its cluster is the seed's pair: a PostgreSQL group, two clones
-and fencing devices. It keeps a journal, carries out configuration changes with the project's own `carry_out`, and does what
-tests script: patches, events, silence. tests/contract/test_console_door.py runs one suite on it and on the real agent.
+`FakeAgent` serves a Unix socket from a thread of its own. Its cluster is the seed's pair: a PostgreSQL group, two
+clones and fencing devices. It keeps a journal, carries out configuration changes with the project's own `carry_out`,
+and does what tests script: patches, events, silence. tests/contract/test_console_door.py runs one suite on it and on
+the real agent.
 Run alone: `python -m tests.fake_agent SOCKET [--failover]`.
 """
 
@@ -57,46 +58,12 @@ from hacluster.protocol.messages import (
 )
 
 BEAT_S = 2.0
-STARTED_AT_S = 1_700_000_000
+STARTED_AT_S = int(time.time()) - 3600
 DUMMY = {"class": "ocf", "provider": "heartbeat", "type": "Dummy"}
 GROUP = {"prmEx": "sfex", "prmFs": "Filesystem", "prmIp": "IPaddr2", "prmPg": "pgsql"}
 
-CONFIGURATION = """
-<cib crm_feature_set="3.16.2" validate-with="pacemaker-3.9" epoch="12" num_updates="0" admin_epoch="0" have-quorum="1">
- <configuration>
-  <crm_config><cluster_property_set id="cib-bootstrap-options">
-   <nvpair id="o1" name="stonith-enabled" value="true"/><nvpair id="o2" name="no-quorum-policy" value="ignore"/>
-   <nvpair id="o3" name="cluster-name" value="pgcluster"/>
-  </cluster_property_set></crm_config>
-  <nodes><node id="1" uname="pm01"/><node id="2" uname="pm02"/></nodes>
-  <resources>
-   <group id="grpPg">
-    <primitive id="prmEx" class="ocf" provider="heartbeat" type="sfex"><operations><op id="prmEx-monitor-10s" name="monitor" interval="10s" timeout="90s"/></operations></primitive>
-    <primitive id="prmFs" class="ocf" provider="heartbeat" type="Filesystem"><operations><op id="prmFs-monitor-10s" name="monitor" interval="10s"/></operations></primitive>
-    <primitive id="prmIp" class="ocf" provider="heartbeat" type="IPaddr2"><operations><op id="prmIp-monitor-10s" name="monitor" interval="10s"/></operations></primitive>
-    <primitive id="prmPg" class="ocf" provider="heartbeat" type="pgsql"><operations><op id="prmPg-monitor-10s" name="monitor" interval="10s"/></operations></primitive>
-   </group>
-   <clone id="clnPingd"><primitive id="prmPingd" class="ocf" provider="pacemaker" type="pingd"><operations><op id="prmPingd-monitor-10s" name="monitor" interval="10s"/></operations></primitive></clone>
-   <clone id="clnDiskd1"><primitive id="prmDiskd1" class="ocf" provider="pacemaker" type="diskd"><operations><op id="prmDiskd1-monitor-10s" name="monitor" interval="10s"/></operations></primitive></clone>
-   <primitive id="prmStonith1" class="stonith" type="external/ssh"/>
-   <primitive id="prmStonith2" class="stonith" type="external/ssh"/>
-  </resources>
-  <constraints>
-   <rsc_location id="loc-grpPg" rsc="grpPg">
-    <rule id="loc-grpPg-r1" score="200"><expression id="e1" attribute="#uname" operation="eq" value="pm01"/></rule>
-    <rule id="loc-grpPg-r2" score="100"><expression id="e2" attribute="#uname" operation="eq" value="pm02"/></rule>
-    <rule id="loc-grpPg-r3" score="-INFINITY" boolean-op="or"><expression id="e3" attribute="default_ping_set" operation="not_defined"/><expression id="e4" attribute="default_ping_set" operation="lt" value="100"/></rule>
-   </rsc_location>
-   <rsc_location id="loc-st1" rsc="prmStonith1" node="pm01" score="-INFINITY"/>
-   <rsc_location id="loc-st2" rsc="prmStonith2" node="pm02" score="-INFINITY"/>
-   <rsc_colocation id="col-1" rsc="grpPg" with-rsc="clnPingd" score="INFINITY"/>
-   <rsc_order id="ord-1" first="clnPingd" then="grpPg" kind="Optional" symmetrical="false"/>
-  </constraints>
-  <rsc_defaults><meta_attributes id="rsc-options"><nvpair id="d1" name="resource-stickiness" value="INFINITY"/><nvpair id="d2" name="migration-threshold" value="1"/></meta_attributes></rsc_defaults>
- </configuration>
- <status/>
-</cib>
-"""
+CONFIGURATION = Path(__file__).with_name("pair.xml")
+"""The seed's pair, as pm_crmgen configures it."""
 
 _calls = itertools.count(10)
 
@@ -106,6 +73,7 @@ def operation(
 ) -> Cib:
     """The CIB with one more entry in the history, as an agent writes it."""
     call = next(_calls)
+    expected = 7 if name == "monitor" and not interval_ms else 0
     failed = rc not in (0, 7, 8) or (name == "monitor" and interval_ms and rc == 7)
     identity = f"{resource}_last_failure_0" if failed else f"{resource}_{name}_{interval_ms}"
     if (not failed and name in ("start", "stop", "promote", "demote")) or (name == "monitor" and not interval_ms):
@@ -120,7 +88,7 @@ def operation(
             "op-status": str(status),
             "interval": str(interval_ms),
             "last-rc-change": str(STARTED_AT_S + call),
-            "transition-key": f"{call}:1:{7 if name == 'monitor' and not interval_ms else 0}:0f0e0d0c-0b0a-0908-0706-050403020100",
+            "transition-key": f"{call}:1:{expected}:0f0e0d0c-0b0a-0908-0706-050403020100",
         },
     )
     element = cib.section("resources").by_id(resource)
@@ -153,7 +121,7 @@ def left(cib: Cib, node: str, *, cleanly: bool = False) -> Cib:
 
 def pair() -> Cib:
     """Both nodes up, the service on pm01."""
-    cib = parse_cib(CONFIGURATION)
+    cib = parse_cib(CONFIGURATION.read_bytes())
     assert isinstance(cib, Cib)
     for node in ("pm01", "pm02"):
         cib = joined(cib, node)

@@ -1,6 +1,6 @@
 """What an operator can do, as values: the changed CIB it leads to, what to tell the agent, the same as a command line.
 
-Reads the current CIB and a `Wish`; gives an `Order`, or a `Refusal`. Pure: the preview and the deed take the same order.
+Reads the current CIB and a `Wish`; gives an `Order`, or a `Refusal`. Pure: preview and deed take the same order.
 """
 
 from __future__ import annotations
@@ -136,9 +136,28 @@ def _move(wish: Wish, cib: Cib, picture: Picture) -> Order | Refusal:
         "rsc_location",
         {"id": identity, "rsc": wish.target, "role": "Started", "node": wish.node, "score": "INFINITY"},
     )
+    # A stickiness of INFINITY (usual in two-node sheets) outweighs any preference, so that the nodes it runs on now are
+    # closed to it meanwhile, as `force` does.
+    bans = [_ban(wish.target, node) for node in _places(wish.target, picture) if node != wish.node]
     kept = [each for each in cib.section("constraints").children if not _is_temporary(each, wish.target)]
-    changed = _with_children(cib, "constraints", (*kept, constraint))
-    return Order(wish, changed, True, f"crm resource move {wish.target} {wish.node}", Tier.DIALOG, identity)
+    changed = _with_children(cib, "constraints", (*kept, *bans, constraint))
+    return Order(wish, changed, True, f"crm resource move {wish.target} {wish.node} force", Tier.DIALOG, identity)
+
+
+def _ban(resource: str, node: str) -> Element:
+    identity = f"cli-ban-{resource}-on-{node}"
+    said = {"id": identity, "rsc": resource, "role": "Started", "node": node, "score": "-INFINITY"}
+    return Element("rsc_location", said)
+
+
+def _places(resource: str, picture: Picture) -> list[str]:
+    """The nodes on which some of it runs."""
+    active = ("running", "promoted", "alone", "failed", "unmanaged", "maintenance")
+    return [
+        node
+        for node in picture.nodes
+        if any(picture.cells[leaf, node].state in active for leaf in picture.leaves(resource))
+    ]
 
 
 def _unmove(wish: Wish, cib: Cib) -> Order | Refusal:
@@ -149,6 +168,10 @@ def _unmove(wish: Wish, cib: Cib) -> Order | Refusal:
     return Order(
         wish, _with_children(cib, "constraints", kept), True, f"crm resource unmove {wish.target}", Tier.PREVIEW
     )
+
+
+def is_temporary_id(identity: str) -> bool:
+    return identity.startswith(("cli-prefer-", "cli-ban-"))
 
 
 def _is_temporary(element: Element, resource: str) -> bool:

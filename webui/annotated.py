@@ -1,7 +1,7 @@
 """An annotated copy of an uploaded sheet: bad cells are coloured and carry their problems as comments.
 
-Reads a `Reading`; gives an xlsx file. Formats of the original are not kept: the copy is for finding the cells, the original
-for correcting them.
+Reads a `Reading`; gives an xlsx file. Formats of the original are not kept: the copy is for finding the cells, the
+original for correcting them.
 """
 
 from __future__ import annotations

@@ -8,9 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest
-from ninja import File, NinjaAPI, Schema
+from ninja import File, NinjaAPI, Schema, Status
 from ninja.errors import HttpError
 from ninja.files import UploadedFile
 from ninja.security import HttpBearer, SessionAuth
@@ -184,7 +183,7 @@ def preview(request: HttpRequest, wish: ActionWish) -> dict[str, Any]:
 
 
 @api.post("/actions", response={200: dict, 409: dict}, summary="Carry out an action whose preview was seen")
-def act(request: HttpRequest, order: ActionOrder) -> tuple[int, dict[str, Any]]:
+def act(request: HttpRequest, order: ActionOrder) -> Status[dict[str, Any]]:
     wish = Wish(order.action, order.target, order.node)
     _needs(request, commands.right_for(wish))
     outcome = commands.act(
@@ -196,18 +195,18 @@ def act(request: HttpRequest, order: ActionOrder) -> tuple[int, dict[str, Any]]:
         typed=order.typed,
         reason=order.reason,
     )
-    return 200 if outcome.ok else 409, _told(request, outcome)
+    return Status(200 if outcome.ok else 409, _told(request, outcome))
 
 
 @api.post("/sheets", response={200: dict, 422: dict}, summary="Upload a sheet (multipart field `file`)")
-def upload(request: HttpRequest, file: UploadedFile = File(...)) -> tuple[int, dict[str, Any]]:
+def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[dict[str, Any]]:
     from webui import imports
 
     _needs(request, Right.CONFIGURE)
     kept = imports.keep(request.user, Actor.of(request), file.name or "", file.size or 0, file.read)
     if isinstance(kept, Outcome):
-        return 422, _told(request, kept)
-    return 200, imports.payload_of(kept, "", "en")
+        return Status(422, _told(request, kept))
+    return Status(200, imports.payload_of(kept, "", "en"))
 
 
 @api.get("/sheets/{key}", summary="A sheet's problems, difference and simulated transition")
@@ -219,7 +218,7 @@ def sheet(request: HttpRequest, key: str, sheet: str = "", lang: str = "en") -> 
 
 
 @api.post("/sheets/{key}/apply", response={200: dict, 409: dict}, summary="Apply a sheet whose preview was seen")
-def apply(request: HttpRequest, key: str, order: ApplyOrder) -> tuple[int, dict[str, Any]]:
+def apply(request: HttpRequest, key: str, order: ApplyOrder) -> Status[dict[str, Any]]:
     from webui import imports
 
     _needs(request, Right.CONFIGURE)
@@ -234,7 +233,7 @@ def apply(request: HttpRequest, key: str, order: ApplyOrder) -> tuple[int, dict[
         typed=order.typed,
         reason=order.reason,
     )
-    return 200 if outcome.ok else 409, _told(request, outcome)
+    return Status(200 if outcome.ok else 409, _told(request, outcome))
 
 
 @api.get("/jobs/{key}", summary="How far long work is")
@@ -278,27 +277,22 @@ def acknowledge(request: HttpRequest, order: Acknowledgement) -> dict[str, Any]:
 
 
 @api.post("/users", response={200: dict, 422: dict}, summary="Make or change a user")
-def save_user(request: HttpRequest, order: UserOrder) -> tuple[int, dict[str, Any]]:
+def save_user(request: HttpRequest, order: UserOrder) -> Status[dict[str, Any]]:
     _needs(request, Right.ADMINISTER)
     outcome = commands.save_user(
         request.user, Actor.of(request), order.name, order.role, order.password, is_active=order.is_active
     )
-    return 200 if outcome.ok else 422, _told(request, outcome)
+    return Status(200 if outcome.ok else 422, _told(request, outcome))
 
 
 @api.delete("/users/{name}", response={200: dict, 422: dict}, summary="Remove a user")
-def remove_user(request: HttpRequest, name: str) -> tuple[int, dict[str, Any]]:
+def remove_user(request: HttpRequest, name: str) -> Status[dict[str, Any]]:
     _needs(request, Right.ADMINISTER)
     outcome = commands.remove_user(request.user, Actor.of(request), name)
-    return 200 if outcome.ok else 422, _told(request, outcome)
+    return Status(200 if outcome.ok else 422, _told(request, outcome))
 
 
 @api.post("/tokens", summary="Make an API token with your own rights; it is shown once")
 def make_token(request: HttpRequest, order: TokenOrder) -> dict[str, str]:
     _needs(request, Right.SEE)
     return {"token": commands.make_token(request.user, Actor.of(request), order.name)}
-
-
-# The API answers 401 itself instead of sending a script to the log-in page.
-for _pattern in api.urls[0]:
-    _pattern.callback = login_not_required(_pattern.callback)

@@ -40,6 +40,9 @@ AGENT_SILENCE_S = 4.5
 RETRY_S = (0.2, 5.0)
 
 
+NOTHING_KNOWN = Picture()
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What the console knows at one moment. `seq` grows by one with each change."""
@@ -50,7 +53,7 @@ class View:
     """Unix time of the last word of the agent."""
     cib: Cib | None = None
     info: AgentInfo | None = None
-    picture: Picture = Picture()
+    picture: Picture = NOTHING_KNOWN
     events: tuple[EventRecord, ...] = ()
     structure: str = ""
     trouble: str = ""
@@ -78,11 +81,11 @@ class Feed:
     # ------------------------------------------------------------ life
 
     def start(self) -> None:
-        from webui import relay
+        from webui import housekeeping, relay
 
         self.loop = asyncio.get_running_loop()
         self._dirty = asyncio.Event()
-        work = (self._follow(), self._paint(), relay.listen(self))
+        work = (self._follow(), self._paint(), relay.listen(self), housekeeping.keep(self))
         self._tasks = [asyncio.create_task(each) for each in work]
 
     async def stop(self) -> None:

@@ -1,8 +1,8 @@
 """A sheet on its way into the cluster: read, checked, compared, simulated, applied.
 
-Reads an upload; gives a `Reading` (the sheet as it looks, with all problems at once) and a `Proposal` (the new configuration
-beside the running one, and what the scheduler would do). The page, the API and the task use the same functions, so that
-what was shown is what is applied.
+Reads an upload; gives a `Reading` (the sheet as it looks, with all problems at once) and a `Proposal` (the new
+configuration beside the running one, and what the scheduler would do). The page, the API and the task use the same
+functions, so that what was shown is what is applied.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ LINES = {
 
 
 def start(kind: str, actor: Actor, request: dict[str, Any], key: str = "") -> str:
-    """Queue the work: in Redis where there is one, otherwise (or when it does not answer) in a thread of this process."""
+    """Queue the work in Redis; where there is none, or when it does not answer, in a thread of this process."""
     from webui.tasks import run_job
 
     key = key or uuid.uuid4().hex

@@ -1,7 +1,8 @@
 """The journal as the console uses it: append here, apply everywhere, rebuild from nothing.
 
-`append` hands an entry to the agent, which spreads it to every node, and applies it to the local tables. Without an agent
-(or with one that keeps no journal yet) the entry waits in the local database and is handed over later: the same path.
+`append` hands an entry to the agent, which spreads it to every node, and applies it to the local tables. Without an
+agent (or with one that keeps no journal yet) the entry waits in the local database and is handed over later: the same
+path.
 Each kind has one function that writes its tables; applying an entry twice changes nothing.
 """
 

@@ -6,6 +6,7 @@ gives the same picture, and nothing in it changes by itself (ages are computed i
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -52,7 +53,7 @@ class Cell:
     resource: str
     node: str
     state: str
-    """running, promoted, unpromoted, ready, alone, stopped, disabled, failed, blocked, starting … , unmanaged, double, none"""
+    """A key of wording.CELL_LOOKS: running, ready, failed, starting, …"""
     failcount: int = 0
     threshold: int = 0
     why_not: str = ""
@@ -379,10 +380,8 @@ class _Reading:
 
 def compares(operation: str, actual: str, wanted: str) -> bool:
     pair: tuple[float, float] | tuple[str, str] = (actual, wanted)
-    try:
+    with contextlib.suppress(ValueError):
         pair = (float(actual), float(wanted))
-    except ValueError:
-        pass
     left, right = pair
     match operation:
         case "eq":

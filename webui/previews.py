@@ -1,8 +1,8 @@
 """What an action or a new configuration would do, computed by the scheduler before anybody does it.
 
-Reads the current CIB and the changed one; gives a `Preview`: before and after, the steps, what is interrupted. Its digest
-names the consequences: who confirms a preview confirms these consequences, and where they have become others, the console
-shows the new ones instead of acting.
+Reads the current CIB and the changed one; gives a `Preview`: before and after, the steps, what is interrupted. Its
+digest names the consequences: who confirms a preview confirms these consequences, and where they have become others,
+the console shows the new ones instead of acting.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The console's view of the sheet and crm libraries: a book, its text, the configuration it makes.
 
-Reads file bytes; gives `Book`, `SheetText` and the changed `Cib`, or problems. The rest of webui knows only this module.
+Reads file bytes; gives `Book`, `SheetText` and the changed `Cib`, or problems. Nothing else in webui knows the two.
 """
 
 from __future__ import annotations

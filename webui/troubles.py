@@ -9,10 +9,10 @@ from collections.abc import Iterator
 
 from hacluster.cib.model import Cib
 from hacluster.protocol.messages import AgentInfo
+from webui.actions import is_temporary_id
 from webui.picture import Picture, Problem, is_yes
 
 SEVERITIES = ("critical", "major", "warning", "info")
-TEMPORARY_PREFIXES = ("cli-prefer-", "cli-ban-")
 
 
 def problems_of(picture: Picture, cib: Cib, info: AgentInfo | None) -> tuple[Problem, ...]:
@@ -41,11 +41,7 @@ def purposes_of(picture: Picture, cib: Cib) -> tuple[Problem, ...]:
             found.append(Problem("purpose.stopped", "info", resource.id))
         if not resource.managed and not (resource.parent and not picture.resources[resource.parent].managed):
             found.append(Problem("purpose.unmanaged", "info", resource.id))
-    found += [
-        Problem("purpose.placement", "info", each.get("rsc"), "", (("constraint", each.id),))
-        for each in cib.section("constraints").all("rsc_location")
-        if each.id.startswith(TEMPORARY_PREFIXES)
-    ]
+    found += [Problem("purpose.placement", "info", each.subject, "", each.fields) for each in _placements(cib)]
     return tuple(found)
 
 
@@ -170,13 +166,11 @@ def _fencing(picture: Picture, cib: Cib) -> Iterator[Problem]:
 
 
 def _placements(cib: Cib) -> Iterator[Problem]:
+    """One for each resource, whose move may have left more than one constraint."""
+    found: dict[str, list[str]] = {}
     for each in cib.section("constraints").all("rsc_location"):
-        if each.id.startswith(TEMPORARY_PREFIXES):
-            yield Problem(
-                "placement.left",
-                "warning",
-                each.get("rsc"),
-                "",
-                (("constraint", each.id),),
-                actions=(("unmove", each.get("rsc"), ""),),
-            )
+        if is_temporary_id(each.id):
+            found.setdefault(each.get("rsc"), []).append(each.id)
+    for resource, constraints in found.items():
+        fields = (("constraint", ", ".join(constraints)),)
+        yield Problem("placement.left", "warning", resource, "", fields, actions=(("unmove", resource, ""),))

@@ -49,7 +49,11 @@ CELL_LOOKS = {
     "cannot": Look("barred", "quiet", noop("Cannot start here")),
     "none": Look("dash", "quiet", noop("Not available")),
 }
-WORST_FIRST = ["double", "blocked", "failed", "unknown", "stopping", "starting", "demoting", "promoting", "migrating", "stopped", "alone", "unmanaged", "maintenance", "disabled", "promoted", "running", "unpromoted", "cannot", "ready", "none"]
+_WORST_FIRST = """
+double blocked failed unknown stopping starting demoting promoting migrating stopped alone unmanaged maintenance
+disabled promoted running unpromoted cannot ready none
+"""
+WORST_FIRST = tuple(_WORST_FIRST.split())
 
 NODE_LOOKS = {
     "online": Look("bar", "none", noop("Online")),

@@ -14,6 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+STATE = "/var/lib/hacluster"
+
 
 def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
@@ -26,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     if options.ssl_certfile:
         os.environ["HACLUSTER_HTTPS"] = "1"
     _make_catalogues()
+    folder = os.environ.get("HACLUSTER_CONSOLE_STATE") or Path(os.environ.get("HACLUSTER_STATE") or STATE) / "console"
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_database()
     worker = _start_worker()
     try:

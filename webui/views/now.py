@@ -11,8 +11,7 @@ from webui.roles import Right, needs
 def page(request: HttpRequest) -> HttpResponse:
     picture = feed.current().picture
     services = [each for each in picture.resources.values() if each.depth == 0]
-    return render(
-        request,
-        "now.html",
-        {"rows": services, "nodes": picture.nodes.values(), "empty": {"cls": "", "parts": {}, "shape": "dash"}},
-    )
+    # The shape of the templates that the script clones for a new list item.
+    empty = {"cls": "", "parts": {}, "shape": "dash"}
+    context = {"rows": services, "nodes": picture.nodes.values(), "flat": True, "empty": empty}
+    return render(request, "now.html", context)
