@@ -84,6 +84,8 @@ class Join(Machine):
         """DC: those of them that have answered the offer."""
         self._given_up: set[str] = set()
         """DC: peers that are heard, but do not become members; the controller decides without them."""
+        self._told: set[str] = set()
+        """Whom the operator knows as a member; a DC that changes does not make them new."""
         self._asked: _Asked | None = None
         self._welcome_token = 0
 
@@ -330,6 +332,7 @@ class Join(Machine):
 
     @on(PeerLost, PeerLeft)
     def _silent(self, event: PeerLost | PeerLeft) -> None:
+        self._tell_lost(event.peer)
         was_joining = self._joining.pop(event.peer, None) is not None
         self._requested_by.discard(event.peer)
         self._given_up.discard(event.peer)
@@ -374,7 +377,13 @@ class Join(Machine):
 
     def _tell_changes(self, old: dict[str, int]) -> None:
         for member in sorted({*old, *self.here.view.members}):
-            if member not in old:
+            if member in self.here.view.members and member not in self._told:
+                self._told.add(member)
                 self.publish(events.NODE_MEMBER, node=member)
             elif member not in self.here.view.members:
-                self.publish(events.NODE_LOST, node=member)
+                self._tell_lost(member)
+
+    def _tell_lost(self, node: str) -> None:
+        if node in self._told:
+            self._told.discard(node)
+            self.publish(events.NODE_LOST, node=node)

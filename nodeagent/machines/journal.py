@@ -13,11 +13,14 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from hacluster.protocol import events
 from hacluster.protocol.messages import JournalEntry, JournalGrew
 from hacluster.protocol.peers import JournalHave, JournalPush
 from nodeagent.machines.effects import PersistJournal, PublishUpdate, SendJournal
 from nodeagent.machines.events import PeerHeard, Persisted, PersistFailed
 from nodeagent.machines.situation import Machine, Restored, Situation, on, on_message
+
+TRY_AGAIN_MS = 5_000
 
 
 def hash_of(entry: JournalEntry) -> bytes:
@@ -105,8 +108,15 @@ class Journal(Machine):
             if self._held.get(entry.origin, 0) >= entry.seq:
                 self._held[entry.origin] = entry.seq - 1
                 self._hashes[entry.origin] = entry.previous_hash
+        self.publish(events.DISK_FULL, file="journal.sqlite3", reason=event.reason)
+        self.set_timer("again", TRY_AGAIN_MS)
         if waiting.then is not None:
             waiting.then(event.reason)
+
+    def timer(self, name: str) -> None:
+        """What could not be written is asked for again."""
+        for peer in self.here.heard:
+            self.send(peer, JournalHave(have=dict(self._held)))
 
     # Between nodes
 

@@ -15,7 +15,7 @@ from hacluster.protocol.peers import EventSpread, PeerMessage
 from nodeagent.machines.attributes import Attributes
 from nodeagent.machines.controller import Controller
 from nodeagent.machines.door import Door, cib_document
-from nodeagent.machines.effects import Effect, Publish, PublishUpdate, Send
+from nodeagent.machines.effects import Effect, FailAgent, Publish, PublishUpdate, RebootSelf, Send, StopAgent
 from nodeagent.machines.election import Election
 from nodeagent.machines.events import (
     CibApplied,
@@ -39,6 +39,7 @@ from nodeagent.machines.situation import FEATURE_SET, Machine, Restored, Setting
 from nodeagent.machines.transition import Transition
 
 EVENTS_KEPT = 2_000
+LAST_EFFECTS = (StopAgent, FailAgent, RebootSelf)
 
 
 class Node:
@@ -108,7 +109,8 @@ class Node:
         self._drain(effects)
         self.controller.consider()
         self._drain(effects)
-        return effects
+        # An agent that ends says first why.
+        return sorted(effects, key=lambda effect: isinstance(effect, LAST_EFFECTS))
 
     def _handle(self, event: Event, effects: list[Effect]) -> None:
         self._dispatch(event)

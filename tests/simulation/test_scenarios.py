@@ -1,0 +1,254 @@
+"""Named days: each is a sentence about what the cluster does when something happens."""
+
+from __future__ import annotations
+
+from hacluster.protocol import messages as say
+from nodeagent.machines.events import StopRequested
+from tests.simulation.faults import Peace
+from tests.simulation.judges import Judges
+from tests.simulation.run import make_world
+from tests.simulation.world import LINKS, World
+
+SETTLED_MS = 10_000
+
+
+class Scripted(Peace):
+    """Peace, but for what a scenario says."""
+
+    def __init__(self, seed: int = 1) -> None:
+        super().__init__(seed)
+        self.failing: dict[tuple[str, str], tuple[int, str]] = {}
+        """(resource, action) -> (exit code, what it really does)"""
+        self.is_fencing_broken = False
+        self.fence_ms = 200
+
+    def agent(self, host, spec):
+        ms, rc, effect = super().agent(host, spec)
+        rc, effect = self.failing.get((spec.resource, spec.action), (rc, effect))
+        return ms, rc, effect
+
+    def fence_device(self, host, spec):
+        return self.fence_ms, not self.is_fencing_broken
+
+
+def settled(nodes: int = 2, *, faults: Peace | None = None, judges: Judges | None = None, resources: int = 3) -> World:
+    world = make_world(1, nodes=nodes, faults=faults or Scripted(), judges=judges or Judges(), resources=resources)
+    world.run(SETTLED_MS)
+    return world
+
+
+def dc_of(world: World) -> str:
+    return next(name for name, host in world.hosts.items() if host.node is not None and host.node.here.is_dc)
+
+
+def other_than(world: World, name: str) -> str:
+    return next(other for other in world.names if other != name)
+
+
+def places(world: World) -> dict[str, list[str]]:
+    return {
+        f"rsc{number}": [name for name, host in world.hosts.items() if f"rsc{number}" in host.active]
+        for number in range(3)
+    }
+
+
+def said(world: World, text: str) -> list[str]:
+    return [line for line in world.trace if text in line]
+
+
+def test_two_nodes_form_a_cluster_within_a_second():
+    world = make_world(1, nodes=2, faults=Scripted(), judges=Judges())
+    world.run(1_000)
+    assert all(len(nodes) == 1 for nodes in places(world).values())
+    assert {host.node.here.dc for host in world.hosts.values()} == {"n1"}
+
+
+def test_a_lost_node_is_fenced_before_its_services_start_elsewhere():
+    world = settled()
+    world.hosts["n1"].crash("power cut")
+    world.run(SETTLED_MS + 4_000)
+    shot = next(number for number, line in enumerate(world.trace) if "shoots n1" in line)
+    begun = [n for n, line in enumerate(world.trace) if "tries to start" in line and n > shot - 200]
+    assert begun[-1] > shot
+    assert all(nodes == ["n2"] for nodes in places(world).values())
+
+
+def test_a_failover_needs_less_than_a_tenth_of_a_second_beside_deadtime_fencing_and_agents():
+    faults = Scripted()
+    faults.fence_ms = 0
+    faults.agent = lambda host, spec: (0, 0, "look" if spec.action == "monitor" else "full")
+    world = settled(faults=faults)
+    world.hosts["n1"].crash("power cut")
+    world.run(SETTLED_MS + 1_100)
+    assert all(nodes == ["n2"] for nodes in places(world).values())
+
+
+def test_nothing_starts_while_fencing_fails_and_all_starts_when_a_human_confirms():
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(faults=faults)
+    lost = [resource for resource, nodes in places(world).items() if nodes == ["n1"]]
+    world.hosts["n1"].crash("power cut")
+    world.run(SETTLED_MS + 60_000)
+    assert lost
+    assert not any(places(world)[resource] for resource in lost)
+    assert said(world, "Too many failures to STONITH n1") or said(world, "Failed to STONITH (reboot) n1")
+    world.hosts["n2"].request(say.FenceConfirm(node="n1", user="root"))
+    world.run(SETTLED_MS + 62_000)
+    assert all(nodes == ["n2"] for nodes in places(world).values())
+
+
+def test_a_heard_node_cannot_be_confirmed_as_off():
+    world = settled()
+    replies = []
+    world.hosts["n2"].request(say.FenceConfirm(node="n1", user="root"), replies.append)
+    world.run(SETTLED_MS + 100)
+    assert [reply.code for reply in replies] == ["fence.node-is-heard"]
+
+
+def test_one_cut_lan_of_two_changes_nothing():
+    world = settled(judges=Judges(may_fence=False))
+    before = places(world)
+    world.cut_link("n1", "n2", "eth1")
+    world.run(SETTLED_MS + 60_000)
+    assert places(world) == before
+    assert said(world, "Link n2:eth1 is FAULTY")
+    assert not said(world, "is lost")
+
+
+def test_a_cable_broken_in_one_direction_is_noticed_at_both_ends():
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(faults=faults)
+    for link in LINKS:
+        world.cut_link("n1", "n2", link, both=False)
+    world.run(SETTLED_MS + 3_000)
+    assert said(world, "n1 > Node n2 is lost")
+    assert said(world, "n2 > Node n1 is lost")
+
+
+def test_a_node_that_leaves_in_order_is_not_fenced():
+    for leaving in ("n1", "n2"):
+        world = settled(judges=Judges(may_fence=False))
+        world.hosts[leaving].step(StopRequested())
+        world.run(SETTLED_MS + 20_000)
+        assert not world.hosts[leaving].is_up
+        assert all(nodes == [other_than(world, leaving)] for nodes in places(world).values())
+
+
+def test_a_node_that_returns_after_a_partition_joins_anew():
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(3, faults=faults)
+    world.partition(["n3"])
+    world.run(SETTLED_MS + 5_000)
+    world.heal()
+    world.run(SETTLED_MS + 40_000)
+    world.judges.final(world)
+    assert said(world, "Cluster node n3 returning after partition.")
+
+
+def test_an_acknowledged_change_survives_the_death_of_the_dc():
+    world = settled(3)
+    dc = dc_of(world)
+    world.judges.change_something(world.hosts[other_than(world, dc)])
+    world.run(SETTLED_MS + 100)
+    assert world.judges.acknowledged
+    world.hosts[dc].crash("power cut")
+    world.run(SETTLED_MS + 40_000)
+    world.hosts[dc].boot()
+    world.run(SETTLED_MS + 60_000)
+    world.judges.final(world)
+
+
+def test_a_member_with_a_full_disk_is_put_out_and_the_change_is_acknowledged_by_the_others():
+    world = settled(3)
+    member = other_than(world, dc_of(world))
+    world.hosts[member].disk.is_full = True
+    world.judges.change_something(world.hosts[dc_of(world)])
+    world.run(SETTLED_MS + 3_000)
+    assert world.judges.acknowledged
+    assert said(world, f"{member} > Cannot write cib.xml")
+
+
+def test_a_failed_start_moves_the_service_and_counts_as_infinity():
+    faults = Scripted()
+    world = settled(faults=faults, resources=1)
+    (node,) = places(world)["rsc0"]
+    faults.failing["rsc0", "monitor"] = (7, "none")
+    world.hosts[node].active.discard("rsc0")
+    world.run(SETTLED_MS + 6_000)
+    assert said(world, "Resource rsc0 does not work. (rc=7) not running")
+
+
+def test_a_failed_stop_fences_the_node():
+    faults = Scripted()
+    world = settled(faults=faults, resources=1)
+    (node,) = places(world)["rsc0"]
+    faults.failing["rsc0", "stop"] = (1, "none")
+    world.hosts[node].step(StopRequested())
+    world.run(SETTLED_MS + 3_000)
+    assert said(world, f"shoots {node}")
+    world.run(SETTLED_MS + 4_000)
+    assert len(places(world)["rsc0"]) == 1
+
+
+def test_a_minority_stops_its_services():
+    world = settled(3, faults=Scripted())
+    world.faults.is_fencing_broken = True
+    world.partition(["n3"])
+    world.run(SETTLED_MS + 20_000)
+    assert not any(resource.startswith("rsc") for resource in world.hosts["n3"].active)
+
+
+def test_the_journal_of_a_node_that_was_away_is_filled_up():
+    world = settled()
+    world.hosts["n2"].crash("power cut")
+    for number in range(5):
+        world.hosts["n1"].request(say.JournalAppend(kind="audit", payload=b"%d" % number))
+    world.run(SETTLED_MS + 20_000)
+    assert [entry.seq for entry in world.hosts["n2"].disk.journal["n1"]] == [1, 2, 3, 4, 5]
+
+
+def test_a_changed_attribute_reaches_all_nodes_and_the_same_value_again_writes_nothing():
+    world = settled()
+    for _ in range(2):
+        world.hosts["n2"].request(say.AttributeUpdate(name="pingd", value="100"))
+        world.run(world.now_ms + 1_000)
+    assert len(said(world, 'Attribute "pingd" is updated to "100" at "n2"')) == 1
+    for host in world.hosts.values():
+        values = host.node.attributes.query(say.AttributeQuery(name="pingd"))
+        assert [(row.node, row.value) for row in values.values] == [("n2", "100")]
+
+
+def test_dampened_values_are_written_at_once_when_the_time_is_over():
+    world = settled()
+    for name in world.names:
+        world.hosts[name].request(say.AttributeUpdate(name="pingd", value="0", dampen_ms=3_000))
+    world.run(SETTLED_MS + 2_900)
+    assert not said(world, 'Attribute "pingd" is updated')
+    world.run(SETTLED_MS + 3_200)
+    written = said(world, 'Attribute "pingd" is updated to "0"')
+    assert len(written) == 2
+    assert written[0].partition("]")[0] == written[1].partition("]")[0]
+
+
+def test_whoever_sets_an_attribute_reads_it_at_once():
+    world = settled()
+    replies = []
+    world.hosts["n2"].request(say.AttributeUpdate(name="pingd", value="7", dampen_ms=5_000))
+    world.hosts["n2"].request(say.AttributeQuery(name="pingd", node="n2"), replies.append)
+    assert replies[0].values[0].value == "7"
+
+
+def test_a_cleanup_of_a_failed_resource_forgets_its_failures_and_probes_again():
+    faults = Scripted()
+    world = settled(faults=faults, resources=1)
+    (node,) = places(world)["rsc0"]
+    world.hosts[node].active.discard("rsc0")
+    world.run(SETTLED_MS + 8_000)
+    replies = []
+    world.hosts["n2"].request(say.ResourceCleanup(resource="rsc0"), replies.append)
+    world.run(SETTLED_MS + 10_000)
+    assert replies[0].done == (("rsc0", node),)
+    assert not any("fail-count-rsc0" in str(host.node.here.cib.status) for host in world.hosts.values())
