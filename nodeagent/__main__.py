@@ -136,6 +136,7 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
         log_file or options.state / "hacluster.log",
         options.state / "agent.jsonl",
         to_stderr=options.foreground,
+        syslog_facility=settings.log_facility,
     )
     try:
         runtime = Runtime(settings, options.state, options.run, log)

@@ -44,7 +44,8 @@ def _unreachable(path: Path, error: Exception) -> AgentUnreachable:
         case TimeoutError():
             return AgentUnreachable(f"the agent at {path} did not answer in time")
         case _:
-            return AgentUnreachable(f"the agent at {path} ended the conversation: {error or 'connection closed'}")
+            reason = "" if isinstance(error, EOFError) else f": {error}".rstrip(": ")
+            return AgentUnreachable(f"the agent at {path} ended the conversation{reason}")
 
 
 class Client:

@@ -1,8 +1,8 @@
 """The agent's log: operator's lines in pm_logconv's form, and everything as JSON lines for machines.
 
-Reads events of the catalogue and technical remarks; gives lines in `<log>` and `<state>/agent.jsonl`. A thread writes
-them, so that a full or dead disk never holds the agent; what it cannot keep up with is counted and dropped. A log that
-was moved away (logrotate) is opened anew.
+Reads events of the catalogue and technical remarks; gives lines in `<log>`, `<state>/agent.jsonl` and, where ha.cf
+names a facility, in syslog. A thread writes them, so that a full or dead disk never holds the agent; what it cannot
+keep up with is counted and dropped. A log that was moved away (logrotate) is opened anew.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import json
 import os
 import queue
 import sys
+import syslog
 import threading
 import time
 from pathlib import Path
@@ -21,6 +22,7 @@ from hacluster.protocol.events import log_line, priority, sentence
 from hacluster.protocol.messages import EventRecord
 
 WAITING_MAX = 10_000
+_SYSLOG_LEVELS = {"info": syslog.LOG_INFO, "warning": syslog.LOG_WARNING, "error": syslog.LOG_ERR}
 JSON_BYTES_MAX = 32 * 1024 * 1024
 
 
@@ -49,25 +51,35 @@ class _LogFile:
                     return
                 if 0 < self._bytes_max < there.st_size:
                     self._path.rename(self._path.with_name(f"{self._path.name}.1"))
-            self._file.close()
-            self._file = None
+            self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
         self._file = os.fdopen(descriptor, "a", encoding="utf-8")
 
     def close(self) -> None:
         if self._file is not None:
-            self._file.close()
+            with contextlib.suppress(OSError):
+                self._file.close()
+            self._file = None
 
 
 class Log:
     """Takes lines at once, writes them a moment later."""
 
-    def __init__(self, node: str, log_file: Path | None, json_file: Path | None, *, to_stderr: bool = False) -> None:
+    def __init__(
+        self,
+        node: str,
+        log_file: Path | None,
+        json_file: Path | None,
+        *,
+        to_stderr: bool = False,
+        syslog_facility: str = "",
+    ) -> None:
         self._node = node
         self._log_file = _LogFile(log_file) if log_file else None
         self._json_file = _LogFile(json_file, JSON_BYTES_MAX) if json_file else None
         self._to_stderr = to_stderr
+        self._facility = getattr(syslog, f"LOG_{syslog_facility.upper()}", None) if syslog_facility else None
         self._waiting: queue.Queue[tuple[str, str] | None] = queue.Queue(WAITING_MAX)
         self._dropped = 0
         self._thread = threading.Thread(target=self._write, name="log", daemon=True)
@@ -124,10 +136,19 @@ class Log:
             self._log_file.write(human)
         if self._json_file is not None:
             self._json_file.write([f"{entry}\n" for _, entry in pairs])
+        if self._facility is not None:
+            self._write_syslog([line for line, _ in pairs if line])
         if self._to_stderr and human:
             with contextlib.suppress(OSError):
                 sys.stderr.writelines(human)
                 sys.stderr.flush()
+
+    def _write_syslog(self, lines: list[str]) -> None:
+        """Without its moment and host, which syslog writes itself."""
+        syslog.openlog("hacluster", 0, self._facility or 0)
+        for line in lines:
+            level, _, text = line.split(f" {self._node} ", 1)[-1].strip().partition(": ")
+            syslog.syslog(_SYSLOG_LEVELS.get(level.strip(), syslog.LOG_INFO), text)
 
     def close(self, timeout_s: float = 2.0) -> None:
         """Write what waits, within the time."""

@@ -63,15 +63,20 @@ class Operations:
     # Operations
 
     async def _operation(self, token: int, spec: OperationSpec) -> None:
-        began = time.monotonic_ns()
+        asked_ns = began_ns = time.monotonic_ns()
+
+        def started(pid: int) -> None:
+            nonlocal began_ns
+            began_ns = time.monotonic_ns()
+
         try:
-            result, outcome = await self._result(spec)
+            result, outcome = await self._result(spec, started)
         except asyncio.CancelledError:
             result, outcome = AgentResult(ExitCode.ERR_GENERIC), Outcome.CANCELLED
-        exec_ms = (time.monotonic_ns() - began) // 1_000_000
-        self._report(OperationFinished(token, int(result.rc), outcome, result.reason, exec_ms))
+        queue_ms, exec_ms = (began_ns - asked_ns) // 1_000_000, (time.monotonic_ns() - began_ns) // 1_000_000
+        self._report(OperationFinished(token, int(result.rc), outcome, result.reason, exec_ms, queue_ms))
 
-    async def _result(self, spec: OperationSpec) -> tuple[AgentResult, Outcome]:
+    async def _result(self, spec: OperationSpec, started: Callable[[int], None]) -> tuple[AgentResult, Outcome]:
         if spec.standard == "stonith":
             result = await self._device_result(spec)
         else:
@@ -85,7 +90,7 @@ class Operations:
                 _meta_of(spec),
                 spec.timeout_ms,
             )
-            result = await self._agents.run(call)
+            result = await self._agents.run(call, started)
         if result.is_timed_out:
             return result, Outcome.TIMED_OUT
         if result.is_missing:

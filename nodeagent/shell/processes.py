@@ -21,6 +21,8 @@ from typing import Any
 
 OUTPUT_BYTES_MAX = 64 * 1024
 """The last part of each stream that is kept."""
+AT_ONCE_MAX = 64
+"""Programs that run at the same time; the probes of a thousand resources must not stall what runs already."""
 _CHUNK_BYTES = 65536
 _PR_SET_CHILD_SUBREAPER = 36
 _GRACE_S = 5.0
@@ -85,6 +87,7 @@ class Processes:
         self._loop = asyncio.get_running_loop()
         self._known: set[int] = set()
         """Children that somebody waits for: here, or asyncio's own subprocesses."""
+        self._places = asyncio.Semaphore(AT_ONCE_MAX)
         self._null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
 
     def adopt_orphans(self) -> None:
@@ -96,6 +99,8 @@ class Processes:
             watcher.attach_loop(self._loop)
             asyncio.set_child_watcher(watcher)
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap_orphans)
+        # Hundreds of children may end while the loop is busy. One byte in the pipe is enough for all of them.
+        signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
 
     def _reap_orphans(self) -> None:
         """Reap the children nobody waits for. One that is waited for blocks the view; its waiter calls again."""
@@ -116,8 +121,18 @@ class Processes:
     ) -> Outcome:
         """Run a program in a process group of its own; OSError when it cannot be started.
 
-        A caller that is cancelled kills the program with its group.
+        A caller that is cancelled kills the program with its group. The timeout counts from the start.
         """
+        async with self._places:
+            return await self._run(command, environment, timeout_ms, started)
+
+    async def _run(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        timeout_ms: int,
+        started: Callable[[int], None] | None,
+    ) -> Outcome:
         output, errors = _Tail(self._loop), _Tail(self._loop)
         try:
             pid = self._spawn(command, environment, output.write_end, errors.write_end)

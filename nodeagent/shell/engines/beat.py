@@ -224,9 +224,11 @@ def _close_watchdog(descriptor: int) -> None:
 
 
 def become_undelayable(priority: int) -> None:
-    """Real-time priority and locked memory; an ordinary user's demo does without."""
+    """Real-time priority, locked memory, last to be killed for want of it; an ordinary user's demo does without."""
     with contextlib.suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("-1000")
     ctypes.CDLL(None).mlockall(_MCL_CURRENT_AND_FUTURE)
 
 

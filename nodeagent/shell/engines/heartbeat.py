@@ -108,7 +108,12 @@ class HeartbeatEngine:
     def _spawn(self, work: asyncio._CoroutineLike[None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._task_ended)
+
+    def _task_ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            raise error
 
     async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
         rc = await process.wait()
