@@ -1,0 +1,198 @@
+"""Can an operator see it and do it? The console process, a scripted agent, a real browser."""
+
+import random
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from hacluster.cib import status as status_of
+from hacluster.protocol import events
+from hacluster.protocol.messages import CibChange, ResourceCleanup
+from tests.browser.conftest import PASSWORD
+from tests.fake_agent import GROUP, failed_over, left, operation, pair, starts, stops
+
+pytestmark = pytest.mark.browser
+
+
+def cell(page, resource, node):
+    return page.locator(f'[data-key="cell:{resource}@{node}"]')
+
+
+def test_a_wrong_password_is_refused_and_the_fifth_locks(console, cluster, chromium):
+    context = chromium.new_context(locale="en-US")
+    page = context.new_page()
+    page.goto(f"{console.url}/")
+    expect(page).to_have_url(re.compile("/login/"))
+    for _attempt in range(5):
+        page.goto(f"{console.url}/login/")
+        page.fill("[name=username]", "nobody")
+        page.fill("[name=password]", "wrong")
+        page.click("button.primary")
+    expect(page.locator("h1")).to_have_text("This account is locked")
+    context.close()
+
+
+def test_the_matrix_follows_the_cluster_without_a_reload(page_in, cluster):
+    page = page_in("/matrix/")
+    expect(cell(page, "prmPg", "pm01").locator("[data-part=word]")).to_have_text("Running")
+    page.evaluate("window.loadedOnce = true")
+    cluster.change(failed_over(cluster.cib))
+    expect(cell(page, "prmPg", "pm02").locator("[data-part=word]")).to_have_text("Running, no standby left")
+    expect(cell(page, "prmPg", "pm01").locator("[data-part=count]")).to_have_text("failures 1/1")
+    assert page.evaluate("window.loadedOnce")
+    assert page.complaints == []
+
+
+def test_new_rows_and_columns_appear_by_themselves(page_in, cluster):
+    page = page_in("/matrix/")
+    resources = cluster.cib.section("resources")
+    kept = tuple(each for each in resources.children if each.id != "prmStonith2")
+    cluster.change(cluster.cib.with_section(resources.with_children(kept)))
+    expect(page.locator('[data-row="prmStonith2"]')).to_have_count(0)
+
+
+@pytest.mark.parametrize("language", ["en-US", "ja-JP"])
+def test_a_patched_page_equals_a_fresh_one(page_in, cluster, language):
+    """Whatever happens in whatever order: what the script made of it is what the server would render."""
+    luck = random.Random(20)
+    page = page_in("/", language)
+    cib = cluster.cib
+    for _round in range(12):
+        for _change in range(luck.randrange(1, 4)):
+            cib = luck.choice(HAPPENINGS)(cib)
+        cib = cluster.change(cib)
+        if luck.random() < 0.4:
+            cluster.happen(events.DC_ELECTED, node=luck.choice(("pm01", "pm02")))
+        page.wait_for_function(
+            "version => document.querySelector('[data-part=version]').textContent === version", arg=str(cib.version)
+        )
+        page.wait_for_function(SAME_AS_FRESH, timeout=5_000)
+    assert page.complaints == []
+
+
+HAPPENINGS = (
+    failed_over,
+    lambda cib: operation(cib, "pm01", "prmPg", "monitor", rc=1, interval_ms=10_000),
+    lambda cib: stops(cib, "pm01", "prmPg", "prmIp"),
+    lambda cib: starts(cib, "pm01", *GROUP),
+    lambda cib: operation(cib, "pm02", "prmIp", "start"),
+    lambda cib: left(cib, "pm02"),
+    lambda cib: status_of.with_attributes(cib, "pm02", {"default_ping_set": "0"}),
+    lambda cib: status_of.with_attributes(cib, "pm02", {"default_ping_set": "100"}),
+    lambda cib: pair().with_version(cib.version),
+)
+
+SAME_AS_FRESH = """
+async () => {
+  const bare = (root) => {
+    const copy = root.cloneNode(true);
+    for (const age of copy.querySelectorAll('[data-age]')) age.replaceWith(document.createElement('i'));
+    for (const each of copy.querySelectorAll('template')) each.remove();
+    for (const each of copy.querySelectorAll('[hidden]')) each.removeAttribute('hidden');
+    for (const each of copy.querySelectorAll('[class=""]')) each.removeAttribute('class');
+    return copy.innerHTML.replace(/\\s+/g, ' ').replace(/> </g, '><').replace(/ >/g, '>');
+  };
+  const answer = await fetch(location.href);
+  const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const [now, then] = [bare(document.querySelector('main')), bare(fresh.querySelector('main'))];
+  if (now === then) return true;
+  let at = 0;
+  while (now[at] === then[at]) at += 1;
+  window.difference = [now.slice(at - 120, at + 200), then.slice(at - 120, at + 200)];
+  return false;
+}
+"""
+
+
+def test_when_the_agent_dies_the_picture_is_hatched_and_actions_are_off(page_in, cluster):
+    page = page_in("/")
+    cluster.stop()
+    try:
+        expect(page.locator("[data-banner]")).to_be_visible(timeout=4_000)
+        expect(page.locator("[data-banner]")).to_contain_text("does not answer")
+        expect(page.locator("html")).to_have_class(re.compile("is-stale"))
+        assert page.evaluate("getComputedStyle(document.querySelector('.menu')).pointerEvents") == "none"
+    finally:
+        cluster.start()
+    expect(page.locator("[data-banner]")).to_be_hidden(timeout=15_000)
+
+
+def test_an_action_shows_its_consequences_before_it_is_done(page_in, cluster):
+    page = page_in("/matrix/")
+    page.locator('[data-key="node:pm01"] .menu summary').click()
+    page.locator('[data-key="node:pm01"] .menu a', has_text="Standby").click()
+    dialog = page.locator("dialog[open]")
+    expect(dialog.locator("code", has_text="crm node standby pm01")).to_be_visible()
+    row = dialog.locator(".slices tr", has_text="prmPg")
+    expect(row).to_contain_text("pm01")
+    expect(row).to_contain_text("pm02")
+    before = len(cluster.asked)
+    dialog.locator("[data-act]").click()
+    expect(page.locator(".message-success")).to_contain_text("Done")
+    assert [type(each) for each in cluster.asked[before:] if isinstance(each, CibChange)] == [CibChange]
+    expect(page.locator('[data-key="node:pm01"] [data-part=word]')).to_contain_text("Draining")
+
+
+def test_cancelling_a_preview_does_nothing(page_in, cluster):
+    page = page_in("/matrix/")
+    page.locator('[data-key="node:pm02"] .menu summary').click()
+    page.locator('[data-key="node:pm02"] .menu a', has_text="Standby").click()
+    before = len([each for each in cluster.asked if isinstance(each, CibChange)])
+    page.locator("dialog[open] [data-close]").click()
+    expect(page.locator("dialog[open]")).to_have_count(0)
+    assert len([each for each in cluster.asked if isinstance(each, CibChange)]) == before
+
+
+def test_a_failure_is_forgotten_from_its_problem_card(page_in, cluster):
+    cluster.change(failed_over(cluster.cib))
+    page = page_in("/")
+    card = page.locator('[data-key="problem:resource.excluded:prmPg@pm01"]')
+    expect(card).to_contain_text("it failed there too often")
+    card.locator("a.button").click()
+    page.locator("dialog[open] [data-act]").click()
+    expect(page.locator(".message-success")).to_be_visible()
+    assert [each for each in cluster.asked if isinstance(each, ResourceCleanup)][-1].resource == "prmPg"
+    expect(page.locator("[data-list=problem] > li")).to_have_count(0)
+
+
+def test_a_critical_alert_stays_until_it_is_closed(page_in, cluster):
+    page = page_in("/matrix/", "ja-JP")
+    cluster.happen(events.FENCE_WAITING, node="pm02")
+    toast = page.locator(".toast[role=alert]")
+    expect(toast).to_contain_text("手動停止確認を行ってください")
+    toast.locator("button").click()
+    expect(toast).to_have_count(0)
+
+
+def test_the_language_switch_keeps_the_page(page_in):
+    page = page_in("/matrix/")
+    page.locator(".top button[value=ja]").click()
+    expect(page.locator("h1")).to_have_text("一覧表")
+    expect(page.locator("html")).to_have_attribute("lang", "ja")
+
+
+def test_a_transition_under_way_is_shown_with_its_steps(page_in, cluster):
+    page = page_in("/")
+    cluster.progress("running", 3, 8, ["Move prmPg (Started pm01 -> pm02)"])
+    bar = page.locator("[data-key=transition]")
+    expect(bar).to_contain_text("3 of 8")
+    expect(bar).to_contain_text("Move prmPg")
+    cluster.progress("done", 8, 8)
+    expect(bar).to_be_hidden()
+
+
+@pytest.mark.parametrize("path", ["/", "/matrix/", "/sheets/", "/timeline/"])
+def test_no_page_scrolls_sideways_on_a_phone(console, chromium, logged_in, cluster, path):
+    context = chromium.new_context(storage_state=logged_in, viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.goto(console.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    context.close()
+
+
+def test_a_page_asks_nothing_of_another_host(page_in, console):
+    page = page_in("/matrix/")
+    asked = page.evaluate("performance.getEntriesByType('resource').map(each => each.name)")
+    assert [url for url in asked if not url.startswith(console.url)] == []
+    assert PASSWORD not in page.content()
