@@ -6,7 +6,7 @@ size is bounded; gives frozen `Element` trees, or a Problem that names line and 
 
 from __future__ import annotations
 
-from io import StringIO
+import re
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -97,28 +97,32 @@ def _from_lxml(node: Any) -> Element:
 
 def to_xml(element: Element | Cib, *, indent: int = 2) -> str:
     """The XML text, indented as Pacemaker prints it, with a line break at its end."""
-    out = StringIO()
-    _write(out, element.root if isinstance(element, Cib) else element, 0, indent)
-    return out.getvalue()
+    lines: list[str] = []
+    _write(lines, element.root if isinstance(element, Cib) else element, "", " " * indent)
+    return "".join(lines)
 
 
+_SPECIAL_IN_ATTRIBUTE = re.compile('[&<>"\n\t\r]').search
 _ATTRIBUTE_ESCAPES = {'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"}
 
 
-def _write(out: StringIO, element: Element, depth: int, indent: int) -> None:
-    margin = " " * (depth * indent)
+def _write(lines: list[str], element: Element, margin: str, step: str) -> None:
+    """Every change of the CIB is written several times, so values without a special character cost one look."""
     if element.tag == COMMENT:
-        out.write(f"{margin}<!--{element.text}-->\n")
+        lines.append(f"{margin}<!--{element.text}-->\n")
         return
-    out.write(f"{margin}<{element.tag}")
-    for name, value in element.attributes.items():
-        out.write(f' {name}="{escape(value, _ATTRIBUTE_ESCAPES)}"')
+    parts = [
+        f' {name}="{escape(value, _ATTRIBUTE_ESCAPES) if _SPECIAL_IN_ATTRIBUTE(value) else value}"'
+        for name, value in element.attributes.items()
+    ]
+    head = f"{margin}<{element.tag}{''.join(parts)}"
     if not element.children and not element.text:
-        out.write("/>\n")
+        lines.append(f"{head}/>\n")
     elif not element.children:
-        out.write(f">{escape(element.text)}</{element.tag}>\n")
+        lines.append(f"{head}>{escape(element.text)}</{element.tag}>\n")
     else:
-        out.write(f">{escape(element.text)}\n")
+        lines.append(f"{head}>{escape(element.text)}\n")
+        inner = margin + step
         for child in element.children:
-            _write(out, child, depth + 1, indent)
-        out.write(f"{margin}</{element.tag}>\n")
+            _write(lines, child, inner, step)
+        lines.append(f"{margin}</{element.tag}>\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import sys
 import time
 import traceback
 from collections import deque
@@ -72,6 +73,8 @@ class Runtime:
     def __init__(self, settings: config.Settings, state_folder: Path, run_folder: Path, log: Log) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._die_of)
+        # The scheduler computes in a thread: the loop gets its turn back within half a millisecond, not five.
+        sys.setswitchinterval(0.0005)
         self._settings = settings
         self._log = log
         self._queue: deque[fact.Event] = deque()
