@@ -26,7 +26,6 @@ from nodeagent.shell.engines.links import LinkSocket
 from nodeagent.shell.engines.notes import AddressSeen, Begin, Dropped, Fact, Leave, LinkTrouble, Note, Order, Pulse
 from nodeagent.shell.engines.seal import Opener, Sealer
 
-HUNG_AGENT_MS = 60_000
 LAST_WORDS = 3
 """How often a leaving node says so: datagrams can be lost."""
 _DROP_NOTE_MS = 10_000
@@ -103,7 +102,7 @@ class Beating:
     # Sending
 
     def _beat_when_agent_lives(self, now: int) -> None:
-        if now - self._pulse_ms < HUNG_AGENT_MS:
+        if now - self._pulse_ms < self._begin.hung_after_ms:
             self._send_beat()
             if self._watchdog >= 0:
                 os.write(self._watchdog, b"\0")

@@ -40,6 +40,8 @@ class Begin(msgspec.Struct, frozen=True, tag=True):
     realtime_priority: int
     """0: stay an ordinary process."""
     watchdog: str
+    hung_after_ms: int = 60_000
+    """How long the agent's loop may stand still before this process stops beating for it."""
 
 
 class Pulse(msgspec.Struct, frozen=True, tag=True):

@@ -1,0 +1,150 @@
+"""The beating process on its own: it beats for an agent that lives, and for no other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+
+from hacluster.protocol.peers import Heartbeat, heartbeat_of
+from nodeagent.config import Link, Medium
+from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse
+from nodeagent.shell.engines.seal import Opener, Sealer
+
+KEY = b"0123456789abcdef0123456789abcdef"
+PATIENCE_S = 10.0
+
+
+class Beating:
+    """The process, the agent's end of its socket pair, and a peer's UDP socket."""
+
+    def __init__(self, hung_after_ms: int = 60_000) -> None:
+        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.bind(("127.0.0.2", 0))
+        self.peer.settimeout(PATIENCE_S)
+        port = self.peer.getsockname()[1]
+        self.agent, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.agent.settimeout(PATIENCE_S)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nodeagent.shell.engines.beat", str(theirs.fileno())], pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        link = Link("lo", Medium.UCAST, port, ("127.0.0.1", "127.0.0.2"), own_address="127.0.0.1")
+        self.address = ("127.0.0.1", port)
+        self.opener = Opener("c", frozenset({"pm01"}), {1: KEY})
+        self.sealer = Sealer("c", "pm02", 1, KEY)
+        self.tell(
+            Begin(
+                node="pm01", peers=("pm02",), cluster="c", incarnation=7, links=(link,), keys={1: KEY}, sending_key=1,
+                keepalive_ms=20, warntime_ms=100, deadtime_ms=200, initdead_ms=500, realtime_priority=0, watchdog="",
+                hung_after_ms=hung_after_ms,
+            )
+        )  # fmt: skip
+
+    def tell(self, order: Order) -> None:
+        self.agent.send(msgspec.msgpack.encode(order))
+
+    def note(self) -> Note:
+        return msgspec.msgpack.decode(self.agent.recv(1 << 16), type=Note)  # type: ignore[arg-type]
+
+    def beat(self) -> Heartbeat:
+        opened = self.opener.open(self.peer.recv(8192))
+        assert opened
+        return heartbeat_of(opened[1])
+
+    def say(self, seq: int, **words: object) -> None:
+        beat = Heartbeat("pm02", 3, seq, {"pm01": (7, 0)}, **words)  # type: ignore[arg-type]
+        self.peer.sendto(self.sealer.seal(msgspec.msgpack.encode(beat)), self.address)
+
+    def close(self) -> None:
+        self.agent.close()
+        self.process.wait(PATIENCE_S)
+        self.peer.close()
+
+
+@pytest.fixture
+def beating() -> Iterator[Beating]:
+    beating = Beating()
+    yield beating
+    beating.close()
+
+
+def test_heartbeats_come_with_growing_numbers(beating: Beating) -> None:
+    beats = [beating.beat() for _ in range(5)]
+    assert [beat.seq for beat in beats] == [1, 2, 3, 4, 5]
+    assert {(beat.node, beat.incarnation, beat.is_leaving) for beat in beats} == {("pm01", 7, False)}
+
+
+def test_a_peer_that_speaks_is_told_to_the_agent_and_heard_back(beating: Beating) -> None:
+    beating.beat()
+    beating.say(1)
+    names = []
+    while "PeerHeard" not in names:
+        note = beating.note()
+        names += [note.name] if isinstance(note, Fact) else []
+    assert names == ["LinkUp", "PeerHeard"]
+    while "pm02" not in beating.beat().hears:
+        pass
+
+
+def test_a_peer_that_falls_silent_is_lost(beating: Beating) -> None:
+    beating.beat()
+    beating.say(1)
+    names: list[str] = []
+    while "PeerLost" not in names:
+        note = beating.note()
+        names += [note.name] if isinstance(note, Fact) else []
+    assert names == ["LinkUp", "PeerHeard", "LinkDead", "PeerLost"]
+
+
+def test_garbage_is_counted_and_changes_nothing(beating: Beating) -> None:
+    beating.beat()
+    for size in range(300):
+        beating.peer.sendto(os.urandom(size), beating.address)
+    assert type(beating.note()).__name__ == "Dropped"
+    assert beating.beat().hears == {}
+
+
+def test_a_process_whose_agent_is_gone_ends(beating: Beating) -> None:
+    beating.beat()
+    beating.agent.close()
+    assert beating.process.wait(PATIENCE_S) == 0
+
+
+def test_a_leaving_node_says_so_before_it_ends(beating: Beating) -> None:
+    beating.beat()
+    beating.tell(Leave())
+    assert beating.process.wait(PATIENCE_S) == 0
+    beating.peer.setblocking(False)
+    last = None
+    try:
+        while True:
+            last = beating.beat()
+    except BlockingIOError:
+        pass
+    assert last is not None
+    assert last.is_leaving
+
+
+def test_an_agent_that_hangs_for_too_long_is_not_beaten_for() -> None:
+    beating = Beating(hung_after_ms=300)
+    try:
+        beating.beat()
+        began = time.monotonic()
+        beating.peer.settimeout(0.2)
+        with contextlib.suppress(TimeoutError):
+            while time.monotonic() - began < 5:
+                beating.beat()
+        assert time.monotonic() - began < 5
+        beating.tell(Pulse())
+        beating.peer.settimeout(PATIENCE_S)
+        assert beating.beat().incarnation == 7
+    finally:
+        beating.close()
