@@ -13,7 +13,7 @@ from openpyxl.comments import Comment
 from openpyxl.styles import Font, PatternFill
 
 from webui.imports import Reading
-from webui.views.sheets import _cell_of
+from webui.sheetport import cell_of
 
 FILLS = {"error": PatternFill("solid", fgColor="FFC7CE"), "warning": PatternFill("solid", fgColor="FFEB9C")}
 
@@ -32,7 +32,7 @@ def annotated_copy(reading: Reading, language: str) -> bytes:
     summary = workbook.create_sheet("problems")
     for problem in reading.text.problems:
         summary.append([problem.severity.value, problem.place, problem.sentence(language), problem.cure(language)])
-        at = _cell_of(problem.place)
+        at = cell_of(problem)
         if at:
             cell = page[at]
             said = f"{cell.comment.text}\n" if cell.comment else ""

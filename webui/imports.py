@@ -22,7 +22,7 @@ from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.previews import Preview, preview_of
 from webui.roles import Right
-from webui.sheetport import Book, SheetText, book_of, configured, statements_of
+from webui.sheetport import SheetText, cell_of, configured, read_sheet, statements_of
 
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods", ".csv")
 
@@ -42,7 +42,6 @@ class Statement:
 class Reading:
     key: str
     name: str
-    book: Book
     text: SheetText
 
     @property
@@ -87,8 +86,7 @@ def keep(user: Any, actor: Actor, name: str, size: int, read: Callable[[], bytes
 
 def reading_of(key: str, sheet: str = "") -> Reading:
     upload = Upload.objects.get(pk=key)
-    book = book_of(upload.name, bytes(upload.content))
-    return Reading(key, upload.name, book, book.text_of(sheet))
+    return Reading(key, upload.name, read_sheet(upload.name, bytes(upload.content), sheet))
 
 
 def proposal_of(key: str, sheet: str = "") -> Proposal | str:
@@ -174,13 +172,14 @@ def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
         "ok": not reading.has_errors,
         "key": key,
         "name": reading.name,
-        "sheets": list(reading.book.sheets),
+        "sheets": list(reading.text.sheets),
         "sheet": reading.text.sheet,
         "problems": [
             {
                 "code": each.code,
                 "severity": each.severity.value,
                 "place": each.place,
+                "cell": cell_of(each),
                 "sentence": each.sentence(language),
                 "cure": each.cure(language),
             }

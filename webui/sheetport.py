@@ -1,14 +1,23 @@
-"""The console's view of the sheet and crm libraries: a book, its text, the configuration it makes.
+"""The console's view of the sheet and crm libraries: what a worksheet says, and the configuration it makes.
 
-Reads file bytes; gives `Book`, `SheetText` and the changed `Cib`, or problems. Nothing else in webui knows the two.
+Reads file bytes; gives `SheetText` and the changed `Cib`, or problems. Nothing else in webui knows the two. A sheet is
+the whole configuration: what it does not name is removed, except what belongs to the running cluster (its nodes and
+their standby, and the properties that the cluster writes itself).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from hacluster.cib.model import Cib, Element
+from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem
+from hacluster.crm.parser import parse
+from hacluster.sheets.convert import convert_book
+from webui.statements import statement_of
+
+CLUSTERS_OWN = ("cluster-infrastructure", "cluster-name", "dc-version", "have-watchdog", "last-lrm-refresh")
+NODES_OWN = ("standby", "maintenance")
+REPLACED = ("resources", "constraints", "rsc_defaults", "op_defaults", "fencing-topology", "tags", "alerts", "acls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,28 +25,81 @@ class SheetText:
     """One worksheet: how it looks, what it says in crm text, what is wrong with it."""
 
     sheet: str
+    sheets: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     crm_text: str
     problems: tuple[Problem, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Book:
-    name: str
-    content: bytes
-    sheets: tuple[str, ...]
-
-    def text_of(self, sheet: str) -> SheetText:
-        raise NotImplementedError
+def read_sheet(name: str, content: bytes, sheet: str) -> SheetText:
+    """The chosen worksheet; "" is the one that is filled, and a problem says so when there are several."""
+    result = convert_book(content, name, sheet or None)
+    return SheetText(result.sheet, result.filled_sheets or result.sheets, result.rows, result.crm_text, result.problems)
 
 
-def book_of(name: str, content: bytes) -> Book:
-    return Book(name, content, ())
+def cell_of(problem: Problem) -> str:
+    """`C14`, or "" where the problem belongs to no single cell."""
+    row, column = problem.parameters.get("row", ""), problem.parameters.get("column", "")
+    if not row:
+        return ""
+    return f"{column or 'B'}{row}"
 
 
 def configured(text: SheetText, base: Cib) -> Cib | tuple[Problem, ...]:
-    raise NotImplementedError
+    """The running CIB with the sheet's configuration in place of its own."""
+    nodes = [node.get("uname") for node in base.section("nodes").all("node")]
+    parsed = parse(text.crm_text, nodes=nodes)
+    if not parsed.is_usable:
+        return parsed.problems
+    wanted = parsed.configuration
+    changed = base
+    for tag in REPLACED:
+        section = wanted.find(tag)
+        if section is not None or base.section(tag) is not NOTHING:
+            changed = changed.with_section(section or Element(tag))
+    changed = changed.with_section(_properties(base.section("crm_config"), wanted.find("crm_config") or NOTHING))
+    return changed.with_section(_nodes(base.section("nodes"), wanted.find("nodes") or NOTHING))
+
+
+def _properties(running: Element, wanted: Element) -> Element:
+    """The sheet's properties, with those that the cluster writes itself."""
+    said = {pair.get("name") for block in wanted.children for pair in block.all("nvpair")}
+    own = [
+        pair
+        for block in running.children
+        for pair in block.all("nvpair")
+        if pair.get("name") in CLUSTERS_OWN and pair.get("name") not in said
+    ]
+    blocks = list(wanted.children) or [Element("cluster_property_set", {"id": "cib-bootstrap-options"})]
+    blocks[0] = blocks[0].with_children((*own, *blocks[0].children))
+    return Element("crm_config", running.attributes, tuple(blocks))
+
+
+def _nodes(running: Element, wanted: Element) -> Element:
+    """The cluster's nodes, with the sheet's attributes."""
+    said = {node.get("uname"): node for node in wanted.all("node")}
+    return running.mapping_children(lambda node: _node(node, said.get(node.get("uname"))))
+
+
+def _node(running: Element, wanted: Element | None) -> Element:
+    if wanted is None:
+        return running
+    own = [
+        block.with_children(tuple(pair for pair in block.all("nvpair") if pair.get("name") in NODES_OWN))
+        for block in running.all("instance_attributes")
+    ]
+    sets = [block for block in own if block.children and block.id not in {each.id for each in wanted.children}]
+    return running.with_children((*wanted.children, *sets))
 
 
 def statements_of(configuration: Element) -> dict[str, str]:
-    raise NotImplementedError
+    """Name -> crm statement, in the order of the sections."""
+    found: dict[str, str] = {}
+    for section in configuration.children:
+        for element in section.children:
+            if section.tag == "nodes":
+                element = element.with_attributes({"id": None})
+            name = element.get("uname") or element.id
+            if name:
+                found[f"{element.tag} {name}"] = statement_of(element)
+    return found

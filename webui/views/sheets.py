@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 
 from django.contrib import messages
@@ -10,11 +9,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from hacluster.sheets.rows import column_letter
 from webui import imports, wording
 from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.roles import Right, may, needs
 from webui.sentences import sentence
+from webui.sheetport import cell_of
 
 
 @needs(Right.SEE)
@@ -53,7 +54,7 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
         {
             "severity": each.severity.value,
             "place": each.place,
-            "cell": _cell_of(each.place),
+            "cell": cell_of(each),
             "sentence": each.sentence(language),
             "cure": each.cure(language),
         }
@@ -76,14 +77,6 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
     return render(request, "sheet.html", context, status=status)
 
 
-_PLACE = re.compile(r"!?([A-Z]{1,3}\d+)(?::[A-Z]{1,3}\d+)?$")
-
-
-def _cell_of(place: str) -> str:
-    found = _PLACE.search(place)
-    return found[1] if found else ""
-
-
 def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, object]:
     """The sheet as it looks; each bad cell carries its problems."""
     marks: dict[str, list[dict[str, str]]] = {}
@@ -91,7 +84,7 @@ def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, ob
         if problem["cell"]:
             marks.setdefault(problem["cell"], []).append(problem)
     width = max((len(row) for row in read.text.rows), default=0)
-    columns = [column_name(place) for place in range(width)]
+    columns = [column_letter(place + 1) for place in range(width)]
     rows = []
     for number, row in enumerate(read.text.rows, 1):
         cells = []
@@ -110,15 +103,6 @@ def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, ob
         if any(cell["text"] or cell["mark"] for cell in cells):
             rows.append({"number": number, "cells": cells, "off": bool(row) and row[0].strip().startswith("#")})
     return {"columns": columns, "rows": rows}
-
-
-def column_name(place: int) -> str:
-    name = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
-        name = chr(65 + rest) + name
-    return name
 
 
 @needs(Right.SEE)
