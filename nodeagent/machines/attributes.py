@@ -171,10 +171,12 @@ class Attributes(Machine):
 
     def joined(self, event: MemberJoined) -> None:
         """DC: the joiner's word on its own attributes counts; it learns those of all others."""
-        for held in self._held.values():
-            held.values.pop(event.member, None)
-        for row in event.attributes:
-            self._take(msgspec.structs.replace(row, node=event.member))
+        if event.member != self.here.name:
+            # A DC that joins itself may have been told newer values since it wrote its confirmation.
+            for held in self._held.values():
+                held.values.pop(event.member, None)
+            for row in event.attributes:
+                self._take(msgspec.structs.replace(row, node=event.member))
         for name in self._held:
             self._write_all(name)
         if event.member != self.here.name:

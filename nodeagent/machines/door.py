@@ -136,9 +136,7 @@ class Door(Machine):
             if not self.has_timer("dc"):
                 self.set_timer("dc", DC_WAIT_MS)
             return
-        if self.here.is_dc:
-            self._serve(asker.request, asker.user, self.here.name, lambda reply: self._replied(asker, reply))
-            return
+        # The DC forwards to itself, so that its own clients hear of it too when it stops being the DC.
         self._next_id += 1
         self._forwarded[self._next_id] = asker
         self.send(self.here.dc, Forwarded(request_id=self._next_id, request=asker.request, user=asker.user))
@@ -186,7 +184,7 @@ class Door(Machine):
     @on_message(Forwarded)
     def _carry_out(self, peer: str, message: Forwarded) -> None:
         def answer(reply: Reply) -> None:
-            if peer in self.here.heard:
+            if peer in self.here.heard or peer == self.here.name:
                 self.send(peer, Answered(request_id=message.request_id, reply=reply))
 
         if not self.here.is_dc:

@@ -44,6 +44,8 @@ class PeerLost(Event):
 
     peer: str
     silent_ms: int
+    restarts_as: int = 0
+    """Its next incarnation, when that is what tells of the loss: it will be heard in a moment."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from hacluster.protocol.peers import (
     LrmResource,
     RunAction,
 )
-from nodeagent.machines.effects import KillOperation, OperationSpec, RunOperation
+from nodeagent.machines.effects import KillOperation, OperationSpec, RunOperation, SaveRuntime
 from nodeagent.machines.events import OperationFinished, Outcome
 from nodeagent.machines.situation import Machine, Situation, on, on_message
 from nodeagent.machines.status_section import (
@@ -38,6 +38,9 @@ from nodeagent.machines.status_section import (
 )
 
 RC_NOT_RUNNING = 7
+SAVE = "save"
+SAVE_AFTER_MS = 500
+"""How long what has ended may be missing in /run: the next agent would only look at it once more."""
 _OP_STATUS = {
     Outcome.DONE: OP_DONE,
     Outcome.TIMED_OUT: OP_TIMED_OUT,
@@ -80,12 +83,52 @@ class _Instance:
     type: str = ""
 
 
+class _Saved(msgspec.Struct, frozen=True):
+    """One resource as an agent leaves it to the next agent on the same running machine."""
+
+    memory: LrmResource
+    recurring: tuple[RunAction, ...]
+
+
+class _Runtime(msgspec.Struct, frozen=True):
+    call_id: int
+    resources: tuple[_Saved, ...]
+
+
 class Executor(Machine):
-    def __init__(self, here: Situation) -> None:
+    def __init__(self, here: Situation, runtime: bytes = b"") -> None:
         super().__init__(here)
         self._instances: dict[str, _Instance] = {}
         self._by_token: dict[int, str] = {}
         self._call_id = 0
+        if runtime:
+            self._restore(msgspec.msgpack.decode(runtime, type=_Runtime))
+
+    # Surviving the agent
+
+    def _restore(self, runtime: _Runtime) -> None:
+        """The agent ended and the machine did not: what it ran still runs, and is looked at again at once."""
+        self._call_id = runtime.call_id
+        for saved in runtime.resources:
+            memory = saved.memory
+            instance = _Instance(standard=memory.standard, provider=memory.provider, type=memory.type)
+            instance.entries = {entry.key if entry.interval_ms else ("", 0): entry for entry in memory.entries}
+            instance.last_failure = memory.last_failures[0] if memory.last_failures else None
+            self._instances[memory.resource] = instance
+            for order in saved.recurring:
+                job = _Job(order, "", self.here.now_ms, is_first=False)
+                instance.recurring[job.key] = job
+                self.set_timer(_timer(memory.resource, job.key), 0)
+
+    def _save(self) -> None:
+        """What is under way is left out with all that was known of its resource, so the next agent probes it."""
+        self.clear_timer(SAVE)
+        resources = tuple(
+            _Saved(self._memory(resource, instance), tuple(job.order for job in instance.recurring.values()))
+            for resource, instance in self._instances.items()
+            if instance.running is None or instance.running.order.operation not in _CHANGES_STATE
+        )
+        self.give(SaveRuntime(msgspec.msgpack.encode(_Runtime(self._call_id, resources))))
 
     # What the DC orders
 
@@ -135,6 +178,7 @@ class Executor(Machine):
                 instance.last_failure = None
             return
         self._drop_recurring(order.resource, instance)
+        self.set_timer(SAVE, 0)
         instance.entries.clear()
         instance.last_failure = None
         if instance.running is None and not instance.queue:
@@ -163,6 +207,9 @@ class Executor(Machine):
     # Running
 
     def timer(self, name: str) -> None:
+        if name == SAVE:
+            self._save()
+            return
         resource, operation, interval = name.rsplit(" ", 2)
         instance = self._instances.get(resource)
         job = instance.recurring.get((operation, int(interval))) if instance is not None else None
@@ -179,6 +226,8 @@ class Executor(Machine):
         job.token = self.here.token()
         instance.running = job
         self._by_token[job.token] = resource
+        if order.operation in _CHANGES_STATE:
+            self._save()
         if order.operation not in ("monitor", "notify"):
             self.publish(events.OP_STARTED, resource=resource, operation=order.operation)
         spec = OperationSpec(
@@ -239,6 +288,8 @@ class Executor(Machine):
         self._tell_operator(entry, is_ok=is_ok)
         before = instance.entries.get(entry.key) if entry.interval_ms else None
         self._remember(instance, entry, is_ok=is_ok)
+        if job.is_first:
+            self.set_timer(SAVE, SAVE_AFTER_MS)
         if entry.interval_ms:
             instance.recurring[job.key] = job
             self.set_timer(_timer(resource, job.key), entry.interval_ms)

@@ -82,6 +82,8 @@ class Join(Machine):
         """DC: peer -> join id, for everyone that was offered and is no member yet."""
         self._requested_by: set[str] = set()
         """DC: those of them that have answered the offer."""
+        self._restarting: set[str] = set()
+        """Peers whose next incarnation is there, and will be heard both ways in a moment."""
         self._given_up: set[str] = set()
         """DC: peers that are heard, but do not become members; the controller decides without them."""
         self._told: set[str] = set()
@@ -92,7 +94,7 @@ class Join(Machine):
     @property
     def is_waiting(self) -> bool:
         """DC: whether a heard node is still about to become a member."""
-        return any(peer not in self._given_up for peer in self._joining)
+        return bool(self._restarting) or any(peer not in self._given_up for peer in self._joining)
 
     # The DC offers
 
@@ -113,19 +115,31 @@ class Join(Machine):
 
     @on(PeerHeard)
     def _heard(self, event: PeerHeard) -> None:
+        self._restarting.discard(event.peer)
         if self.here.is_dc:
             self._offer(event.peer)
 
     @on_message(Hello)
     def _hears_us(self, peer: str, message: Hello) -> None:
-        """The offer may have come before the peer heard this node."""
-        if self.here.is_dc and peer not in self.here.view.members and peer not in self._requested_by:
+        """The offer may have come before the peer heard this node.
+
+        A Hello comes before everything else of a stream, so a member that says it has lost this DC meanwhile.
+        """
+        self._take_back(peer)
+        if self.here.is_dc and peer not in self._requested_by:
             self._offer(peer)
 
     @on_message(VoteRequest)
     def _vote_wanted(self, peer: str, request: VoteRequest) -> None:
-        if self.here.is_dc and peer not in self.here.view.members:
+        """Whoever asks for votes follows no DC, whatever this DC believed."""
+        self._take_back(peer)
+        if self.here.is_dc:
             self._offer(peer)
+
+    def _take_back(self, peer: str) -> None:
+        if self.here.is_dc and peer in self.here.view.members:
+            self._requested_by.discard(peer)
+            self.take_out(peer, is_clean=False)
 
     def _offer(self, peer: str) -> None:
         if self.here.fenced.get(peer) == self.here.heard.get(peer):
@@ -145,6 +159,10 @@ class Join(Machine):
 
     def timer(self, name: str) -> None:
         verb, _, peer = name.partition(" ")
+        if verb == "restart":
+            self._restarting.discard(peer)
+            self.give(ViewChanged())
+            return
         if not self.here.is_dc or peer not in self.here.heard or peer in self.here.view.members:
             return
         if verb == "join":
@@ -332,6 +350,11 @@ class Join(Machine):
 
     @on(PeerLost, PeerLeft)
     def _silent(self, event: PeerLost | PeerLeft) -> None:
+        if isinstance(event, PeerLost) and event.restarts_as:
+            self._restarting.add(event.peer)
+            self.set_timer(f"restart {event.peer}", self.here.settings.dc_deadtime_ms)
+        else:
+            self._restarting.discard(event.peer)
         self._tell_lost(event.peer)
         was_joining = self._joining.pop(event.peer, None) is not None
         self._requested_by.discard(event.peer)

@@ -103,7 +103,8 @@ class Liveness:
         """A new incarnation: whatever the old one did is over, so it counts as lost before the new one is heard."""
         facts: list[Event] = []
         if peer.is_up:
-            facts.append(PeerLost(beat.node, silent_ms=now_ms - (peer.heard_ms or now_ms)))
+            silent_ms = now_ms - (peer.heard_ms or now_ms)
+            facts.append(PeerLost(beat.node, silent_ms, restarts_as=beat.incarnation))
         peer.incarnation, peer.seq = beat.incarnation, -1
         peer.is_up = peer.has_left = False
         peer.heard_ms = None

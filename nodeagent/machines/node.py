@@ -51,7 +51,7 @@ class Node:
         self.membership = Membership(here)
         self.election = Election(here)
         self.replication = Replication(here)
-        self.executor = Executor(here)
+        self.executor = Executor(here, restored.runtime)
         self.attributes = Attributes(here, self.replication)
         self.join = Join(here, self.replication, OwnState(self.executor.memory, self.attributes.own_rows))
         self.fencing = Fencing(here)

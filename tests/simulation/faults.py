@@ -66,7 +66,7 @@ class Storm(Peace):
         super().begin(world)
         kinds = [self._crash, self._freeze, self._one_way, self._partition, self._cut_one_link, self._full_disk]
         kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._change, self._journal]
-        kinds += [self._break_resource]
+        kinds += [self._break_resource, self._crash_agent]
         at = 2_000
         while at < self.calm_ms - 5_000:
             at += self.luck.randrange(200, 6_000)
@@ -130,6 +130,9 @@ class Storm(Peace):
         host = self._host()
         host.crash("power cut")
         self.world.boot_later(host)
+
+    def _crash_agent(self) -> None:
+        self._host().crash_agent(self.luck.choice([50, 500, 3_000]))
 
     def _freeze(self) -> None:
         host = self._host()

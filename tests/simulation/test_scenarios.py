@@ -252,3 +252,15 @@ def test_a_cleanup_of_a_failed_resource_forgets_its_failures_and_probes_again():
     world.run(SETTLED_MS + 10_000)
     assert replies[0].done == (("rsc0", node),)
     assert not any("fail-count-rsc0" in str(host.node.here.cib.status) for host in world.hosts.values())
+
+
+def test_an_agent_that_restarts_at_once_finds_its_services_running_and_is_not_fenced():
+    for name in ("n1", "n2"):
+        world = settled(judges=Judges(may_fence=False))
+        before = places(world)
+        starts = len(said(world, "tries to start"))
+        world.hosts[name].crash_agent(200)
+        world.run(SETTLED_MS + 20_000)
+        world.judges.final(world)
+        assert places(world) == before
+        assert len(said(world, "tries to start")) == starts

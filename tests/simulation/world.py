@@ -76,6 +76,8 @@ class Host:
         self.streams: dict[str, int] = {}
         """Peer -> number of the stream with it; a reset starts the next one."""
         self.wake_ms: int | None = None
+        self.runtime = b""
+        """What /run holds: gone with the power, not with the agent."""
         self.clients: dict[int, Callable[[say.Reply], None]] = {}
         self.next_client = 1
 
@@ -97,6 +99,7 @@ class Host:
             ancestors=disk.ancestors,
             journal_have={origin: entries[-1].seq for origin, entries in disk.journal.items()},
             journal_hashes={origin: hash_of(entries[-1]) for origin, entries in disk.journal.items()},
+            runtime=self.runtime,
             journal_clock_ms=max((e[-1].clock_ms for e in disk.journal.values()), default=0),
         )
         settings = Settings(node=self.name, nodes=tuple(world.names), initdead_ms=TIMES.initdead_ms)
@@ -111,15 +114,27 @@ class Host:
 
     def crash(self, why: str) -> None:
         """Everything in it at once; the disk keeps what was written."""
-        if not self.is_up:
+        if not self.is_up and not self.active:
             return
         self.world.note(f"{self.name} crashes: {why}")
         self.life += 1
         self.is_up = False
         self.node = self.liveness = None
+        self.runtime = b""
         self.active.clear()
         self.running.clear()
         self.wake_ms = None
+
+    def crash_agent(self, boot_ms: int) -> None:
+        """The agent alone: services run on, operations under way die with it."""
+        if not self.is_up:
+            return
+        self.world.note(f"the agent of {self.name} dies")
+        self.life += 1
+        self.is_up, self.node, self.liveness, self.wake_ms = False, None, None, None
+        self.running.clear()
+        life = self.life
+        self.world.at(self.world.now_ms + boot_ms, lambda: self.boot() if self.life == life else None)
 
     @property
     def wall_ms(self) -> int:
@@ -244,6 +259,8 @@ class Host:
             case order.Publish(record):
                 world.note(f"{self.name} > {sentence(record)}")
                 world.happened(self, record)
+            case order.SaveRuntime(data):
+                self.runtime = data
             case order.SayLeave():
                 self.is_leaving = True
                 self.send_heartbeat()
@@ -251,7 +268,7 @@ class Host:
                 world.note(f"{self.name} stops")
                 world.judges.stopped(self)
                 self.send_heartbeat()
-                self.is_up, self.node, self.life = False, None, self.life + 1
+                self.is_up, self.node, self.life, self.runtime = False, None, self.life + 1, b""
             case order.FailAgent(reason) | order.RebootSelf(reason):
                 self.crash(reason)
                 world.boot_later(self)
