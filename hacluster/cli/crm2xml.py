@@ -5,7 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
+
 from hacluster.cib.codec import to_xml
+from hacluster.cib.model import Element
 from hacluster.cib.problems import has_errors
 from hacluster.crm.parser import Parsed, parse
 
@@ -40,7 +43,22 @@ def read(argv: list[str], usage: str) -> Parsed | int:
     except (OSError, UnicodeDecodeError) as error:
         print(f"{rest[0]}: {error}", file=sys.stderr)
         return 1
-    parsed = parse(text, nodes=nodes)
+    parsed = _with_base_nodes(parse(text, nodes=nodes), nodes)
     for problem in parsed.problems:
         print(f"{problem.severity.value}: {problem.line()}", file=sys.stderr)
     return 1 if has_errors(parsed.problems) else parsed
+
+
+def _with_base_nodes(parsed: Parsed, nodes: tuple[str, ...]) -> Parsed:
+    """The nodes that the cluster has already, numbered as a cluster numbers them, in front of those of the text."""
+    section = parsed.configuration.find("nodes") or Element("nodes")
+    numbers = {name: str(number) for number, name in enumerate(nodes, start=1)}
+    named = {node.get("uname") for node in section.children}
+    base = tuple(
+        Element("node", {"id": number, "uname": name}) for name, number in numbers.items() if name not in named
+    )
+    own = tuple(
+        node.with_attributes({"id": numbers[node.id]}) if node.id in numbers else node for node in section.children
+    )
+    configuration = parsed.configuration.replacing(section, section.with_children((*base, *own)))
+    return msgspec.structs.replace(parsed, configuration=configuration)

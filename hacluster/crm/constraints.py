@@ -29,6 +29,7 @@ BRACKETS = ProblemKind(
     cure_ja="( a b ) または [ a b ] の形で記述してください",
 )
 _OPTIONS = ("symmetrical", "node-attribute", "loss-policy", "score", "kind", "node_attribute")
+_BOOLEANS = ("true", "false", "yes", "no", "on", "off", "y", "n", "1", "0")
 _KINDS = ("Mandatory", "Optional", "Serialize")
 
 
@@ -137,7 +138,7 @@ def _one_set(
     attributes = {"id": name}
     if opened == "[":
         attributes["require-all"] = "false"
-    if opened and options.get("sequential", "false") != "true":
+    if options.get("sequential", "false" if opened else "true") != "true":
         attributes["sequential"] = "false"
     if options.get("require-all") and opened != "[":
         attributes["require-all"] = options["require-all"]
@@ -214,7 +215,7 @@ def order(words: Words, context: Context) -> Read:
     if "score" in options:
         attributes["kind"] = _kind_of(words, options["score"])
     if "symmetrical" in options:
-        attributes["symmetrical"] = options["symmetrical"]
+        attributes["symmetrical"] = words.one_of(options["symmetrical"], _BOOLEANS, "symmetrical")
     _must_be_several(words, members, "order", name)
     if not _is_simple(members):
         forced = [word for word in members if word != "_rsc_set_"]

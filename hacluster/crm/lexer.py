@@ -107,6 +107,9 @@ def _split(text: str, line: int, problems: list[Problem]) -> tuple[str, ...] | N
                 words.append("".join(current))
                 current = None
             position += 1
+        elif char == "\\" and text[position + 1 : position + 2] in ("'", '"'):
+            current = [*(current or []), text[position + 1]]
+            position += 2
         elif char in "'\"":
             end, inner = _quoted(text, position)
             if end < 0:

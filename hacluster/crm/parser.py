@@ -148,6 +148,8 @@ class _Assembly:
 
     def _merge_set(self, section: str, element: Element) -> None:
         """Statements of one set add up; the last value of a name wins."""
+        by_name = {pair.get("name") or pair.id: pair for pair in element.children}
+        element = element.with_children(tuple(by_name.values()))
         sets = self._sections.setdefault(section, [])
         for position, old in enumerate(sets):
             if old.id == element.id:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from hacluster.cib.model import Element
 from hacluster.cib.problems import ProblemKind, Severity
 from hacluster.crm.ids import Ids
-from hacluster.crm.words import BAD_SCORE, MISSING, Words, score_attributes
+from hacluster.crm.words import BAD_SCORE, MISSING, UNEXPECTED, Words, score_attributes
 
 OPERATIONS = ("lt", "gt", "lte", "gte", "eq", "ne")
 TYPES = ("string", "integer", "number", "version")
@@ -150,11 +150,13 @@ def attribute_set(words: Words, tag: str, owner: str, ids: Ids, stop: frozenset[
 
 
 def nvpairs(words: Words, owner: str, ids: Ids, stop: frozenset[str]) -> list[Element]:
-    found: dict[str, Element] = {}
+    found: list[Element] = []
     while not words.at_end and words.next not in stop:
-        pair = nvpair(words.take(), owner, ids)
-        found[pair.get("name") or f"\0{pair.get('id-ref')}"] = pair
-    return list(found.values())
+        word = words.take()
+        if word.endswith(":") and "=" not in word:
+            words.fail(UNEXPECTED, word=word, cure="NAME=VALUE")
+        found.append(nvpair(word, owner, ids))
+    return found
 
 
 def nvpair(word: str, owner: str, ids: Ids) -> Element:

@@ -382,6 +382,8 @@ def alert(words: Words, context: Context) -> Read:
 def _select(words: Words, owner: str, context: Context) -> Element:
     kinds: list[Element] = []
     while words.next in ("nodes", "fencing", "resources", "attributes"):
+        if words.next == "attributes" and "=" in words.after_next:
+            break
         kind = words.take()
         inner: list[Element] = []
         if kind == "attributes" and words.next == "{":
@@ -419,13 +421,14 @@ def _recipient(words: Words, name: str, context: Context) -> Element:
 
 # ---------------------------------------------------------------- access control
 
+_RIGHTS = ("read", "write", "deny")
 _SHORT_FORMS: dict[str, tuple[str, ...]] = {
     "meta": ("//primitive[@id='{0}']/meta_attributes", "/nvpair[@name='{0}']"),
     "params": ("//primitive[@id='{0}']/instance_attributes", "/nvpair[@name='{0}']"),
     "utilization": ("//primitive[@id='{0}']/utilization",),
     "location": ("//rsc_location[@id='cli-prefer-{0}' and @rsc='{0}']",),
     "property": ("//crm_config/cluster_property_set", "/nvpair[@name='{0}']"),
-    "node": ("//node", "[@uname='{0}']"),
+    "node": ("//nodes/node", "[@uname='{0}']"),
     "nodeattr": ("//nodes/node/instance_attributes", "/nvpair[@name='{0}']"),
     "nodeutil": ("//nodes/node/utilization", "[@uname='{0}']"),
     "status": ("/cib/status",),
@@ -441,16 +444,41 @@ def role(words: Words, context: Context) -> Read:
         if _description(words, attributes):
             continue
         kind = words.take()
-        if kind not in ("read", "write", "deny"):
-            words.fail(BAD_WORD, word=kind, what="right", known="read, write, deny")
-        spec: dict[str, str] = {}
-        while not words.at_end and words.next not in ("read", "write", "deny"):
-            spec |= _permission(words.take(), words)
-        if not spec:
-            words.fail(MISSING, what="what the right is about", form=f"{kind} xpath:/cib")
-        identity = context.ids.new(f"{name}-{len(permissions)}")
-        permissions.append(Element("acl_permission", {"id": identity, "kind": kind, **spec}))
+        if kind not in _RIGHTS:
+            words.fail(BAD_WORD, word=kind, what="right", known=", ".join(_RIGHTS))
+        for spec in _permissions(words, kind):
+            identity = spec.pop("id", "") or context.ids.new(f"{name}-{len(permissions)}")
+            permissions.append(Element("acl_permission", {"id": identity, "kind": kind, **spec}))
     return Read("acls", (Element("acl_role", attributes, tuple(permissions)),))
+
+
+def _permissions(words: Words, kind: str) -> list[dict[str, str]]:
+    """All that follows one right: each object is a permission, `attr:` narrows the one before."""
+    head: dict[str, str] = {}
+    found: list[dict[str, str]] = []
+    while not words.at_end and words.next not in _RIGHTS:
+        word = words.take()
+        if word.endswith(":") and not found:
+            head["id"] = word[:-1]
+        elif word.startswith("description="):
+            head["description"] = word.partition("=")[2]
+        else:
+            spec = _permission(word, words)
+            if found and _narrows(found[-1], spec):
+                found[-1] |= spec
+            else:
+                found.append({**head, **spec})
+                head = {}
+    if not found:
+        words.fail(MISSING, what="what the right is about", form=f"{kind} xpath:/cib")
+    return found
+
+
+def _narrows(before: dict[str, str], spec: dict[str, str]) -> bool:
+    """`attr:` and `type:` beside each other are one permission, in either order."""
+    if "attribute" in spec:
+        return "attribute" not in before and "xpath" not in before
+    return "object-type" in spec and "attribute" in before and "object-type" not in before
 
 
 def _permission(word: str, words: Words) -> dict[str, str]:
@@ -495,6 +523,8 @@ def xml(words: Words, context: Context) -> Read:
     parsed = parse_xml(document)
     if isinstance(parsed, Problem):
         words.fail(parsed.kind, **parsed.parameters)
+    if parsed.tag == "node" and not parsed.id:
+        parsed = Element("node", {"id": parsed.get("uname"), **parsed.attributes}, parsed.children)
     return Read(section_of(parsed.tag), (parsed,))
 
 

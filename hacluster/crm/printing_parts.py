@@ -1,0 +1,122 @@
+"""What every printed statement is made of: quoted values, attribute sets, rules, scores."""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from hacluster.cib.model import COMMENT, Element
+
+_PLAIN = re.compile(r"[\w.\-]+", re.ASCII)
+_SECRET = re.compile(r"passw", re.IGNORECASE)
+
+
+class CantSay(Exception):
+    """The language has no words for this; it is printed as XML."""
+
+
+def quoted(value: str) -> str:
+    """The value as one word: bare when it is made of word characters, else in double quotes."""
+    if _PLAIN.fullmatch(value):
+        return value
+    escaped = re.sub(r'\\(?=\\*("|$))', r"\\\\", value).replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def joined(lines: list[str]) -> str:
+    return " \\\n\t".join(lines)
+
+
+class Style(msgspec.Struct, frozen=True):
+    """What the whole document says about how its parts are printed."""
+
+    referenced: frozenset[str] = frozenset()
+    """Ids that something refers to: these have to be named."""
+    hide_secrets: bool = False
+    names: bool = True
+    """Name referenced sets and pairs too, not only rules."""
+
+    def pairs(self, holder: Element) -> list[str]:
+        return [self._pair(pair) for pair in holder.all("nvpair")]
+
+    def _pair(self, pair: Element) -> str:
+        name, value = pair.get("name"), pair.attributes.get("value")
+        if "id-ref" in pair.attributes:
+            return f"@{pair.get('id-ref')}:{name}" if name else f"@{pair.get('id-ref')}"
+        prefix = f"${pair.id}:" if self.names and pair.id in self.referenced else ""
+        if value is None:
+            return f"{prefix}{name}"
+        if self.hide_secrets and _SECRET.match(name):
+            value = "******"
+        return f"{prefix}{name}={quoted(value)}"
+
+    @staticmethod
+    def score(element: Element) -> str:
+        """`inf:` `-inf:` `200:` or the attribute's name."""
+        if element.get("score-attribute"):
+            return f"{element.get('score-attribute')}:"
+        text = element.get("score", "INFINITY")
+        return {"INFINITY": "inf", "-INFINITY": "-inf", "+INFINITY": "+inf"}.get(text, text) + ":"
+
+    def rule(self, element: Element) -> str:
+        """`rule [$id=X] [$role=R] SCORE: EXPR and EXPR`"""
+        if element.get("id-ref"):
+            return f"rule $id-ref={quoted(element.get('id-ref'))}"
+        words = ["rule"]
+        if element.id in self.referenced:
+            words.append(f"$id={quoted(element.id)}")
+        if element.get("role"):
+            words.append(f"$role={element.get('role')}")
+        if element.get("score-attribute") or element.get("score", "INFINITY") != "INFINITY":
+            words.append(self.score(element))
+        join = f" {element.get('boolean-op', 'and')} "
+        inner = [_expression(child) for child in element.children if child.tag != COMMENT]
+        return " ".join([*words, join.join(inner)])
+
+
+def _expression(element: Element) -> str:
+    operation = element.get("operation")
+    if element.tag == "expression":
+        attribute = element.get("attribute")
+        if operation in ("defined", "not_defined"):
+            return f"{operation} {attribute}"
+        kind = f"{element.get('type')}:" if element.get("type") else ""
+        value = element.get("value")
+        source = element.get("value-source")
+        shown = f"{source}{{{value}}}" if source and source != "literal" else quoted(value)
+        return f"{quoted(attribute) if not attribute.startswith('#') else attribute} {kind}{operation} {shown}"
+    if element.tag == "date_expression":
+        return _date(element, operation)
+    raise CantSay
+
+
+def _date(element: Element, operation: str) -> str:
+    def fields(found: Element) -> str:
+        return " ".join(f"{name}={quoted(value)}" for name, value in found.attributes.items() if name != "id")
+
+    inner = " ".join(fields(child) for child in element.all("date_spec", "duration"))
+    match operation:
+        case "gt":
+            return f"date gt {quoted(element.get('start'))}"
+        case "lt":
+            return f"date lt {quoted(element.get('end'))}"
+        case "in_range":
+            ends = [f"{side}={quoted(element.get(side))}" for side in ("start", "end") if element.get(side)]
+            return " ".join(["date in", *ends, *([inner] if inner else [])])
+        case "date_spec":
+            return f"date spec {inner}"
+    raise CantSay
+
+
+def set_words(keyword: str, element: Element, style: Style) -> str:
+    """`params [$id=X] [SCORE:] [rule …] a=1 b=2`"""
+    if element.get("id-ref"):
+        return f"{keyword} $id-ref={quoted(element.get('id-ref'))}"
+    words = [keyword]
+    if style.names and element.id in style.referenced:
+        words.append(f"$id={quoted(element.id)}")
+    if element.get("score"):
+        words.append(style.score(element))
+    words += [style.rule(child) for child in element.all("rule")]
+    return " ".join([*words, *style.pairs(element)])
