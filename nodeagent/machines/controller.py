@@ -61,6 +61,7 @@ class Controller(Machine):
         attributes: Attributes,
         failover: Failover,
         is_joining: Callable[[], bool],
+        is_acting: Callable[[], bool],
     ) -> None:
         super().__init__(here)
         self._replication = replication
@@ -68,6 +69,7 @@ class Controller(Machine):
         self._attributes = attributes
         self._failover = failover
         self._is_joining = is_joining
+        self._is_acting = is_acting
         self._reason = ""
         """Why a new graph is needed; "" when it is not."""
         self._schedule_token = 0
@@ -287,7 +289,8 @@ class Controller(Machine):
 
     @on_message(LeaveGranted)
     def _granted(self, peer: str, message: LeaveGranted) -> None:
-        if peer == self.here.dc and message.term == self.here.view.term:
+        # What still runs here was ordered by an earlier DC; its end makes this one look again.
+        if peer == self.here.dc and message.term == self.here.view.term and not self._is_acting():
             self.publish(events.MANAGER_STOPPED)
             self.give(SayLeave())
             self.give(StopAgent())

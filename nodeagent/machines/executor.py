@@ -374,9 +374,13 @@ class Executor(Machine):
         entry = self._entry(job, unknown)
         return msgspec.structs.replace(entry, op_status=OP_PENDING, rc=RC_PENDING, call_id=-1)
 
-    @property
-    def is_idle(self) -> bool:
-        return not self._by_token
+    def is_acting(self) -> bool:
+        """Whether an operation that changes something is under way or waits."""
+        return any(
+            job.order.operation in _CHANGES_STATE
+            for instance in self._instances.values()
+            for job in (*instance.queue, *([instance.running] if instance.running else ()))
+        )
 
 
 def _timer(resource: str, key: tuple[str, int]) -> str:

@@ -58,7 +58,13 @@ class Node:
         self.transition = Transition(here, self.replication)
         self.failover = Failover(here)
         self.controller = Controller(
-            here, self.replication, self.transition, self.attributes, self.failover, lambda: self.join.is_waiting
+            here,
+            self.replication,
+            self.transition,
+            self.attributes,
+            self.failover,
+            lambda: self.join.is_waiting,
+            self.executor.is_acting,
         )
         self.journal = Journal(here, restored)
         self.door = Door(

@@ -20,6 +20,7 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=100, help="run so many seeds")
     parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--scheduler", choices=["stand-in", "real"], default="stand-in", help="who makes the graphs")
+    parser.add_argument("--until-caught", action="store_true", help="stop at the first violation")
     options = parser.parse_args()
     scheduler = stand_in.schedule if options.scheduler == "stand-in" else schedule
     if options.seed is not None:
@@ -27,10 +28,10 @@ def main() -> int:
         print("\n".join(outcome.trace))
         print(f"seed {outcome.seed}: {outcome.violation or 'nothing wrong'}")
         return 1 if outcome.violation else 0
-    return run_many(options.first, options.seeds, scheduler)
+    return run_many(options.first, options.seeds, scheduler, until_caught=options.until_caught)
 
 
-def run_many(first: int, count: int, scheduler: Scheduler) -> int:
+def run_many(first: int, count: int, scheduler: Scheduler, *, until_caught: bool = False) -> int:
     began = time.process_time()
     counts: Counter[str] = Counter()
     failed = []
@@ -41,6 +42,8 @@ def run_many(first: int, count: int, scheduler: Scheduler) -> int:
             failed.append(seed)
             print("\n".join(outcome.trace[-TRACE_LINES:]) if len(failed) == 1 else "", end="")
             print(f"\nseed {seed}: {outcome.violation.strip().splitlines()[-1]}", flush=True)
+            if until_caught:
+                return 1
     seconds = time.process_time() - began
     print(f"{count} seeds, {len(failed)} with a violation {failed[:20]}, {count / seconds:.1f} seeds per core-second")
     print("events: " + ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items())))

@@ -1,0 +1,174 @@
+"""Deliberate mistakes in the machines, and which seed or scenario catches each: `python -m tests.simulation.mutations`.
+
+A mutation replaces one piece of source text; the mutated module is compiled in its place in a process of its own. A
+mutation that nothing catches is a hole in the judges.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from shutil import copytree
+
+ROOT = Path(__file__).resolve().parents[2]
+MACHINES = Path("nodeagent/machines")
+
+MUTATIONS: dict[str, tuple[str, str, str]] = {
+    "the fence wait is skipped": (
+        "transition.py",
+        'self.give(FenceNeeded(action.node, action.detail or "reboot", "pacemaker-controld"))',
+        "self._finish(action.id, is_ok=True)",
+    ),
+    "a failed fence device counts as success": (
+        "fencing.py",
+        "self._device_ended(request, is_ok=message.is_ok, reason=message.reason)",
+        "self._device_ended(request, is_ok=True, reason=message.reason)",
+    ),
+    "a change is acknowledged before any member has it": (
+        "replication.py",
+        "self._open[self._seq] = _Update(targets, then)",
+        "self._open[self._seq] = _Update(set(), then)",
+    ),
+    "a member acknowledges before its disk has it": (
+        "replication.py",
+        "upto = min(followed.unwritten.values(), default=followed.seq + 1) - 1",
+        "upto = followed.seq",
+    ),
+    "the DC does not wait for its own disk": (
+        "replication.py",
+        "            targets.add(self.here.name)\n",
+        "",
+    ),
+    "a joiner confirms before its disk has the configuration": (
+        "join.py",
+        "        if not self._welcome_token:\n            self._confirm()",
+        "        self._confirm()",
+    ),
+    "a joining node misses the updates until it is a member": (
+        "replication.py",
+        "        self._learners.add(peer)\n",
+        "",
+    ),
+    "a lost member counts as one that left": (
+        "join.py",
+        "self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))",
+        "self.take_out(event.peer, is_clean=True)",
+    ),
+    "a new DC takes absent nodes for stopped": (
+        "controller.py",
+        'cib = with_node_state(cib, state.id, state.get("uname"), dict(_LOST))',
+        'cib = with_node_state(cib, state.id, state.get("uname"), dict(_DOWN))',
+    ),
+    "two operations of one resource run at once": (
+        "executor.py",
+        "if instance.running is not None or not instance.queue:",
+        "if not instance.queue:",
+    ),
+    "a failed action does not hold back what comes after it": (
+        "transition.py",
+        "if is_ok or action.can_fail:",
+        "if True:",
+    ),
+    "orderings are ignored": (
+        "transition.py",
+        "                self._waits_for[then] += 1\n",
+        "                self._waits_for[then] += 0\n",
+    ),
+    "a partition always has quorum": (
+        "quorum.py",
+        "return present * 2 > len(set(nodes))",
+        "return True",
+    ),
+    "the lesser DC does not give way": (
+        "join.py",
+        "        mine, theirs = self._precedence(), offer.precedence\n",
+        "        return False\n        mine, theirs = self._precedence(), offer.precedence\n",
+    ),
+    "a member that lost its DC is not taken in again": (
+        "join.py",
+        "        if self.here.is_dc and peer in self.here.view.members:\n            self._requested_by",
+        "        if False:\n            self._requested_by",
+    ),
+    "an operation under way is not told to the new DC": (
+        "executor.py",
+        "if instance.running is not None and instance.running.order.operation in _CHANGES_STATE:\n                memory",
+        "if False:\n                memory",
+    ),
+    "a node leaves while services run": (
+        "controller.py",
+        "        self.here.is_stopping = True\n",
+        "        self.here.is_stopping = True\n        self.give(SayLeave())\n        self.give(StopAgent())\n",
+    ),
+    "a peer is never asked what its journal has": (
+        "journal.py",
+        "        self.send(event.peer, JournalHave(have=dict(self._held)))\n",
+        "        pass\n",
+    ),
+    "requests of a gone DC are forgotten": (
+        "door.py",
+        "        for asker in forwarded:\n",
+        "        for asker in ():\n",
+    ),
+    "the joiner's newer configuration is ignored": (
+        "replication.py",
+        "        if self.is_ancestor(request.digest):\n            return False\n",
+        "        return False\n",
+    ),
+    "failures of one direction are not noticed": (
+        "liveness.py",
+        "        hears_us = incarnation == self._incarnation\n",
+        "        hears_us = True\n",
+    ),
+    "a restarted node keeps its old operation history": (
+        "controller.py",
+        "return with_lrm(without_history_of(cib, name), name, event.lrm)",
+        "return cib",
+    ),
+    "an old update is applied twice": (
+        "replication.py",
+        "self.here.is_dc or update.seq <= followed.seq:",
+        "self.here.is_dc:",
+    ),
+    "a reported operation is forgotten": (
+        "executor.py",
+        "        elif self.here.dc and entry is not None:\n",
+        "        elif False:\n",
+    ),
+}
+
+
+def caught_by(file: str, old: str, new: str, seeds: int) -> str:
+    """The first seed that catches the mutation, or ""."""
+    with tempfile.TemporaryDirectory() as folder:
+        for part in ("hacluster", "nodeagent", "tests/simulation"):
+            copytree(ROOT / part, Path(folder) / part)
+        target = Path(folder) / MACHINES / file
+        text = target.read_text()
+        assert text.count(old) >= 1, f"{file} does not contain {old!r} any more"
+        target.write_text(text.replace(old, new))
+        command = [sys.executable, "-m", "tests.simulation", "--seeds", str(seeds), "--until-caught"]
+        run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    lines = [line for line in run.stdout.splitlines() if line.startswith("seed ")]
+    return lines[-1] if lines else ""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, default=60)
+    parser.add_argument("--only", default="")
+    options = parser.parse_args()
+    missed = 0
+    for name, (file, old, new) in MUTATIONS.items():
+        if options.only not in name:
+            continue
+        caught = caught_by(file, old, new, options.seeds)
+        missed += not caught
+        print(f"{name} | {file} | {caught or 'NOT CAUGHT'}", flush=True)
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
