@@ -37,7 +37,7 @@ BAD_OPERATION = ProblemKind(
 def score_in_front(words: Words) -> dict[str, str]:
     """`SCORE:` if that is the next word."""
     word = words.next
-    if not word.endswith(":") or len(word) < 2:
+    if not word.endswith(":") or len(word) < 2 or "=" in word:
         return {}
     stored = score_attributes(word[:-1])
     if stored is None:

@@ -283,7 +283,7 @@ def _pairs(words: Words, stop: frozenset[str]) -> dict[str, str]:
 def _set_statement(section: str, tag: str, default_id: str) -> Callable[[Words, Context], Read]:
     def read(words: Words, context: Context) -> Read:
         name = words.option("id")
-        if name is None and words.next.endswith(":") and len(words.next) > 1:
+        if name is None and words.next.endswith(":") and len(words.next) > 1 and "=" not in words.next:
             name = words.take()[:-1]
         base = name or default_id
         context.ids.reserve(base)

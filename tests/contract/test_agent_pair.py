@@ -172,6 +172,18 @@ async def test_a_resource_moves_when_its_node_dies_and_survives_restarts(pair: P
     assert cib.section("resources").by_id("prmDummy") is not None
 
 
+async def test_an_agent_that_is_started_again_at_once_finds_its_resource_running(pair: Pair) -> None:
+    await pair.change("pm01", "crm_config", NO_FENCING)
+    await pair.change("pm01", "resources", DUMMY)
+    await pair.until("pm01", runs_on("pm01"))
+    (note,) = (pair.folder / "pm01/run/state").glob("*prmDummy*")
+    started = note.stat().st_ino, note.stat().st_mtime_ns
+    await pair.kill("pm01")
+    await pair.start("pm01")
+    await pair.until("pm01", lambda info, cib: is_together(info, cib) and runs_on("pm01")(info, cib))
+    assert (note.stat().st_ino, note.stat().st_mtime_ns) == started
+
+
 async def test_an_orderly_stop_moves_the_resource_and_tells_that_the_node_is_gone(pair: Pair) -> None:
     await pair.change("pm01", "crm_config", NO_FENCING)
     await pair.change("pm01", "resources", DUMMY)
