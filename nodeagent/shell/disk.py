@@ -56,6 +56,8 @@ class Disk:
         self._runtime_file = run_folder / "runtime.state"
         self._files = ThreadPoolExecutor(1, "files")
         self._database = ThreadPoolExecutor(1, "journal")
+        self._notes = ThreadPoolExecutor(1, "runtime")
+        """Not behind the syncs of the others: a killed agent wants to find these newest of all."""
         self._report: Report = lambda event: None
         self._waiting_cibs: list[PersistCib] = []
         self._is_writing_cib = False
@@ -93,7 +95,7 @@ class Disk:
 
     def save_runtime(self, effect: SaveRuntime) -> None:
         notes = msgspec.msgpack.encode(_RuntimeNotes(_BOOT_ID.read_text().strip(), effect.data))
-        self._later(self._files, lambda: self._write_runtime(notes), lambda _: None, self._tell_failure)
+        self._later(self._notes, lambda: self._write_runtime(notes), lambda _: None, self._tell_failure)
 
     def _write_runtime(self, notes: bytes) -> None:
         new = self._runtime_file.with_suffix(".new")
@@ -201,4 +203,5 @@ class Disk:
         """Wait for what is under way."""
         self._files.shutdown(wait=True)
         self._database.shutdown(wait=True)
+        self._notes.shutdown(wait=True)
         self.journal.close()

@@ -127,19 +127,25 @@ def is_together(info: AgentInfo, cib: Cib) -> bool:
     return bool(info.dc) and all(member.is_member for member in info.members)
 
 
-def runs_on(node: str, resource: str = "prmDummy") -> Callable[[AgentInfo, Cib], bool]:
-    def ready(info: AgentInfo, cib: Cib) -> bool:
-        started = [
-            (state.get("uname"), operation.get("operation"))
-            for state in cib.status.all("node_state")
-            for held in state.walk()
-            if held.tag == "lrm_resource" and held.id == resource
-            for operation in held.all("lrm_rsc_op")
-            if operation.get("interval") == "0" and operation.get("rc-code") == "0"
-        ]
-        return (node, "start") in started
+def _successes(cib: Cib, resource: str = "prmDummy") -> set[tuple[str, str]]:
+    """(node, operation) of what the history calls successful, recurring operations aside."""
+    return {
+        (state.get("uname"), operation.get("operation"))
+        for state in cib.status.all("node_state")
+        for held in state.walk()
+        if held.tag == "lrm_resource" and held.id == resource
+        for operation in held.all("lrm_rsc_op")
+        if operation.get("interval") == "0" and operation.get("rc-code") == "0"
+    }
 
-    return ready
+
+def runs_on(node: str) -> Callable[[AgentInfo, Cib], bool]:
+    return lambda info, cib: (node, "start") in _successes(cib)
+
+
+def is_found_on(node: str, cib: Cib) -> bool:
+    """Remembered as started, or found running by a probe."""
+    return bool(_successes(cib) & {(node, "start"), (node, "monitor")})
 
 
 @pytest.fixture
@@ -180,7 +186,7 @@ async def test_an_agent_that_is_started_again_at_once_finds_its_resource_running
     started = note.stat().st_ino, note.stat().st_mtime_ns
     await pair.kill("pm01")
     await pair.start("pm01")
-    await pair.until("pm01", lambda info, cib: is_together(info, cib) and runs_on("pm01")(info, cib))
+    await pair.until("pm01", lambda info, cib: is_together(info, cib) and is_found_on("pm01", cib))
     assert (note.stat().st_ino, note.stat().st_mtime_ns) == started
 
 
