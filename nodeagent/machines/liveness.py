@@ -103,7 +103,7 @@ class Liveness:
         """A new incarnation: whatever the old one did is over, so it counts as lost before the new one is heard."""
         facts: list[Event] = []
         if peer.is_up:
-            silent_ms = now_ms - (peer.heard_ms or now_ms)
+            silent_ms = _silence_ms(peer, now_ms)
             facts.append(PeerLost(beat.node, silent_ms, restarts_as=beat.incarnation))
         peer.incarnation, peer.seq = beat.incarnation, -1
         peer.is_up = peer.has_left = False
@@ -171,4 +171,8 @@ class Liveness:
     def _lose(self, name: str, peer: _Peer, now_ms: int) -> PeerLost:
         peer.is_up = False
         peer.lost_incarnation, peer.lost_ms = peer.incarnation, now_ms
-        return PeerLost(name, silent_ms=now_ms - (peer.heard_ms or now_ms))
+        return PeerLost(name, silent_ms=_silence_ms(peer, now_ms))
+
+
+def _silence_ms(peer: _Peer, now_ms: int) -> int:
+    return 0 if peer.heard_ms is None else now_ms - peer.heard_ms

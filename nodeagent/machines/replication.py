@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from hacluster.cib import patch
 from hacluster.cib.codec import to_xml
@@ -152,7 +153,18 @@ class Replication(Machine):
         if new.version > version:
             version = new.version
         calls = [] if then is None else [then]
-        self._order(new.with_version(version), calls, _Author(client, user, origin), is_durable=True)
+        author = _Author(client, user, origin or self.here.name)
+        signed = Cib(new.root.with_attributes(self._signature(author)))
+        self._order(signed.with_version(version), calls, author, is_durable=True)
+
+    def _signature(self, author: _Author) -> dict[str, str | None]:
+        """Who changed the configuration, and when, as crm_mon shows it."""
+        return {
+            "cib-last-written": f"{datetime.fromtimestamp(self.here.wall_ms / 1000):%a %b %e %H:%M:%S %Y}",
+            "update-origin": author.origin,
+            "update-client": author.client or "cib",
+            "update-user": author.user or "hacluster",
+        }
 
     def _order(self, new: Cib, then: list[Callable[[], None]], author: _Author, *, is_durable: bool) -> None:
         old = self.here.cib

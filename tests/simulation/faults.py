@@ -58,6 +58,7 @@ class Storm(Peace):
         self.duplication = luck.choice([0.0, 0.05])
         self.jitter_ms = luck.choice([2, 20, 200])
         self.agent_failures = luck.choice([0.0, 0.02, 0.1])
+        self.slow_agents = luck.choice([0.0, 0.3])
         self.fence_failures = luck.choice([0.0, 0.3])
         self.crash_rate = luck.choice([0.0, 0.0, 0.002])
         self.is_over = False
@@ -167,6 +168,8 @@ class Storm(Peace):
 
     def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
         ms, rc, effect = super().agent(host, spec)
+        if not self.is_over and self.luck.random() < self.slow_agents and spec.action != "monitor":
+            ms = self.luck.randrange(1_000, 8_000)
         if self.is_over or self.luck.random() >= self.agent_failures:
             return ms, rc, effect
         if spec.standard == "stonith":

@@ -29,6 +29,7 @@ class Judges:
         self.acknowledged: dict[str, str] = {}
         """Id of a property -> the node that acknowledged it."""
         self._changes = 0
+        self._views: dict[str, tuple[int, int]] = {}
         self._two_dcs_since: dict[tuple[str, str], int] = {}
         self._open: dict[tuple[str, int, int], bool] = {}
 
@@ -37,6 +38,7 @@ class Judges:
     def look(self, world: World) -> None:
         self._nothing_is_active_twice(world)
         self._one_dc_in_a_partition(world)
+        self._members_hold_what_was_acknowledged(world)
 
     def _nothing_is_active_twice(self, world: World) -> None:
         if not self.is_fencing:
@@ -64,6 +66,19 @@ class Judges:
                     if world.now_ms - since > TWO_DCS_MS:
                         raise Violation(f"{one.name} and {other.name} hear each other and are both DC")
         self._two_dcs_since = {pair: at for pair, at in self._two_dcs_since.items() if pair in pairs}
+
+    def _members_hold_what_was_acknowledged(self, world: World) -> None:
+        """Looked at whenever a DC has another membership: who is a member has it all on its disk."""
+        for host in world.hosts.values():
+            if host.node is None or not host.node.here.is_dc:
+                continue
+            seen = host.disk.incarnation, host.node.here.view.instance
+            if self._views.get(host.name) == seen:
+                continue
+            self._views[host.name] = seen
+            for name in self.acknowledged:
+                if _has(host.node.here.cib, name):
+                    self._disks_have(world, host, name)
 
     def operation(self, host: Host, spec: OperationSpec) -> None:
         if spec.action != "start" or spec.standard == "stonith" or not self.is_fencing:
@@ -108,10 +123,15 @@ class Judges:
         for host in world.hosts.values():
             if host.node is None or not host.node.here.is_dc or not _has(host.node.here.cib, name):
                 continue
-            for member, incarnation in host.node.here.view.members.items():
-                disk = world.hosts[member].disk
-                if disk.incarnation == incarnation and not _has(disk.cib, name):
-                    raise Violation(f"{name} was acknowledged, and {member} does not have it on its disk")
+            self._disks_have(world, host, name)
+
+    @staticmethod
+    def _disks_have(world: World, dc: Host, name: str) -> None:
+        assert dc.node is not None
+        for member, incarnation in dc.node.here.view.members.items():
+            disk = world.hosts[member].disk
+            if disk.incarnation == incarnation and not _has(disk.cib, name):
+                raise Violation(f"{name} was acknowledged, and {member} does not have it on its disk")
 
     def answered(self, host: Host, client: int, reply: say.Reply) -> None:
         if client == 0:

@@ -67,10 +67,10 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "if instance.running is not None or not instance.queue:",
         "if not instance.queue:",
     ),
-    "a failed action does not hold back what comes after it": (
+    "an aborted transition goes on": (
         "transition.py",
-        "if is_ok or action.can_fail:",
-        "if True:",
+        "            self.aborted_by = reason\n",
+        "            pass\n",
     ),
     "orderings are ignored": (
         "transition.py",
@@ -94,8 +94,8 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "an operation under way is not told to the new DC": (
         "executor.py",
-        "if instance.running is not None and instance.running.order.operation in _CHANGES_STATE:\n                memory",
-        "if False:\n                memory",
+        "memory = _with_pending(memory, self._pending(instance.running))",
+        "pass",
     ),
     "a node leaves while services run": (
         "controller.py",
