@@ -47,7 +47,7 @@ from nodeagent.machines.events import (
     ViewChanged,
 )
 from nodeagent.machines.quorum import Quorum
-from nodeagent.machines.replication import Replication
+from nodeagent.machines.replication import Replication, digest_of
 from nodeagent.machines.situation import Machine, Situation, View, on, on_message
 
 REFUSED_AGAIN_MS = 1_000
@@ -308,15 +308,25 @@ class Join(Machine):
         self._requested_by.add(peer)
         instance = max(self.here.view.instance, request.instance)
         self.here.view = replace(self.here.view, instance=instance)
-        if self._replication.is_newer(request):
+        if self._replication.is_newer(request.digest, request.ancestors, request.version):
             self.send(peer, CibWanted(term=request.term, join_id=request.join_id))
         else:
             self._welcome(peer, request.join_id, is_divergent=not self._replication.is_ancestor(request.digest))
 
     @on_message(CibSent)
     def _cib_sent(self, peer: str, message: CibSent) -> None:
+        if not self._is_current(peer, message.term, message.join_id):
+            return
+        digest = digest_of(message.cib)
+        if not self._replication.is_newer(digest, message.ancestors, message.cib.version):
+            # Another joiner's was taken meanwhile.
+            self._welcome(peer, message.join_id, is_divergent=not self._replication.is_ancestor(digest))
+        else:
+            self._replication.adopt(peer, message, lambda: self._adopted(peer, message))
+
+    def _adopted(self, peer: str, message: CibSent) -> None:
+        """The joiner becomes a member when all members have on their disks what only it had."""
         if self._is_current(peer, message.term, message.join_id):
-            self._replication.adopt(peer, message)
             self._welcome(peer, message.join_id, is_divergent=False)
 
     def _is_current(self, peer: str, term: int, join_id: int) -> bool:

@@ -19,8 +19,9 @@ from hacluster.cib import patch
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.problems import Problem
+from hacluster.cib.version import CibVersion
 from hacluster.protocol import events
-from hacluster.protocol.peers import CannotPersist, CibAck, CibResend, CibSent, CibUpdate, JoinRequest, JoinWelcome
+from hacluster.protocol.peers import CannotPersist, CibAck, CibResend, CibSent, CibUpdate, JoinWelcome
 from nodeagent.machines.effects import FailAgent, KeepDivergentCib, PersistCib
 from nodeagent.machines.events import (
     CibApplied,
@@ -248,16 +249,16 @@ class Replication(Machine):
         """Whether this node's configuration came from that one."""
         return digest in ("", self.digest) or digest in self.here.ancestors
 
-    def is_newer(self, request: JoinRequest) -> bool:
+    def is_newer(self, digest: str, ancestors: tuple[str, ...], version: CibVersion) -> bool:
         """Whether the joiner's configuration should become the cluster's."""
-        if self.is_ancestor(request.digest):
+        if self.is_ancestor(digest):
             return False
-        if self.digest == "" or self.digest in request.ancestors:
+        if self.digest == "" or self.digest in ancestors:
             return True
         mine = self.here.cib.version
-        return (request.version.admin_epoch, request.version.epoch) > (mine.admin_epoch, mine.epoch)
+        return (version.admin_epoch, version.epoch) > (mine.admin_epoch, mine.epoch)
 
-    def adopt(self, peer: str, sent: CibSent) -> None:
+    def adopt(self, peer: str, sent: CibSent, then: Callable[[], None]) -> None:
         """The joiner's configuration becomes the cluster's; the status stays the DC's."""
         self.flush()
         if self.digest and self.digest not in sent.ancestors:
@@ -267,7 +268,7 @@ class Replication(Machine):
         self.here.ancestors = sent.ancestors
         self.digest = ""
         version = sent.cib.version
-        self._order(Cib(root).with_version(version), [], _Author("join", "", peer), is_durable=True)
+        self._order(Cib(root).with_version(version), [then], _Author("join", "", peer), is_durable=True)
 
     def _keep(self, cib: Cib, node: str) -> None:
         file = f"cib-divergent-{node}-{cib.version}.xml"
