@@ -7,6 +7,7 @@ functions, so that what was shown is what is applied.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,12 @@ class Statement:
     name: str
     before: str = ""
     after: str = ""
+
+    @property
+    def lines(self) -> list[tuple[str, str]]:
+        """(sign, line) in the order of reading; an unchanged line has no sign."""
+        compared = difflib.ndiff(self.before.splitlines(), self.after.splitlines())
+        return [(line[0].strip(), line[2:]) for line in compared if line[0] != "?"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,8 @@ def append(kind: str, payload: Payload) -> None:
     """Write an entry; it is applied here when this returns."""
     reply = agent.ask(JournalAppend(kind=kind, payload=json.dumps(payload).encode()), timeout_s=5)
     if isinstance(reply, JournalAppended):
+        # An agent that lost its disk counts from the start again: what it says now is what holds.
+        JournalItem.objects.filter(origin=reply.origin, seq=reply.seq).exclude(kind=kind, payload=payload).delete()
         item = JournalItem(origin=reply.origin, seq=reply.seq, clock_ms=now_ms(), kind=kind, payload=payload)
     else:
         item = JournalItem(

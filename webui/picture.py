@@ -7,6 +7,7 @@ gives the same picture, and nothing in it changes by itself (ages are computed i
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -115,7 +116,7 @@ def picture_of(cib: Cib, info: AgentInfo | None, transition: TransitionProgress 
     reading = _Reading(cib, info)
     nodes = reading.nodes()
     resources = {each.id: each for each in reading.resources()}
-    cells = reading.cells(nodes, resources)
+    cells = _with_plan(reading.cells(nodes, resources), transition)
     nodes = _with_running(nodes, cells)
     bare = Picture(
         cluster=info.cluster_name if info else reading.property("cluster-name"),
@@ -144,6 +145,25 @@ def _with_running(nodes: dict[str, Node], cells: dict[tuple[str, str], Cell]) ->
         state = "draining" if node.state == "standby" and running else node.state
         counted[name] = replace(node, running=running, state=state)
     return counted
+
+
+_PLANNED = re.compile(r"^(?:Start|Move|Recover|Restart|Migrate) (\S+) \(.*?(\S+)\)")
+"""`Move prmPg (Started pm01 -> pm02)`: the resource, and the node it is to run on."""
+
+
+def _with_plan(
+    cells: dict[tuple[str, str], Cell], transition: TransitionProgress | None
+) -> dict[tuple[str, str], Cell]:
+    """While a transition is under way, what is stopped but planned to run is about to start, not missing."""
+    if transition is None or transition.state not in ("running", "waiting"):
+        return cells
+    found = [match for line in transition.summary if (match := _PLANNED.match(line))]
+    targets = {match[1].split(":")[0]: match[2] for match in found}
+    planned = dict(cells)
+    for (resource, node), cell in cells.items():
+        if cell.state == "stopped" and resource in targets:
+            planned[resource, node] = replace(cell, state="awaited" if targets[resource] == node else "ready")
+    return planned
 
 
 def is_yes(text: str) -> bool:
@@ -211,7 +231,9 @@ class _Reading:
         shown = {
             key: value
             for key, value in self.transient.get(name, {}).items()
-            if key not in STANDARD_ATTRIBUTES and not key.startswith(("fail-count-", "last-failure-", "#", "master-"))
+            if key not in STANDARD_ATTRIBUTES
+            and value != "up"
+            and not key.startswith(("fail-count-", "last-failure-", "#", "master-"))
         }
         member = self.members.get(name)
         return Node(

@@ -16,10 +16,11 @@ from hacluster.protocol import messages
 from hacluster.protocol.client import AgentUnreachable, AsyncClient
 from hacluster.protocol.messages import CibChanged, Done, FenceNode, Refused, TransitionProgress
 from webui import agent, commands, jobs, journal
+from webui.feed import feed
 from webui.models import Job, Revision
 
 SETTLE_S = 180
-IDLE_STATES = ("S_IDLE", "S_NOT_DC")
+QUIET_S = 3.0
 
 
 @shared_task(name="webui.run_job")
@@ -27,6 +28,8 @@ def run_job(key: str) -> None:
     job = jobs.claim(key)
     if job is None:
         return
+    # Whether it was a worker or (without Redis, or when Redis does not answer) the console itself.
+    job.result["by"] = "worker" if feed.loop is None else "console"
     try:
         _WORK[job.kind](job)
     except Exception as error:
@@ -147,7 +150,7 @@ def _settle(show: Callable[[TransitionProgress], None]) -> bool:
                     quiet_since = time.monotonic()
                     if update.state == "done":
                         return True
-                case messages.Beat() if time.monotonic() - quiet_since > 3 and not _busy(shown):
+                case messages.Beat() if time.monotonic() - quiet_since > QUIET_S and not _busy(shown):
                     return True
                 case _:
                     pass
@@ -160,7 +163,7 @@ def _settle(show: Callable[[TransitionProgress], None]) -> bool:
 
 
 def _busy(shown: list[TransitionProgress]) -> bool:
-    """A cluster that says nothing for three seconds and has no transition under way is at rest."""
+    """A cluster that says nothing for that long and has no transition under way is at rest."""
     return bool(shown) and shown[-1].state in ("running", "waiting")
 
 

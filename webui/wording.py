@@ -38,6 +38,7 @@ CELL_LOOKS = {
     "failed": Look("failed", "critical", noop("Failed")),
     "blocked": Look("blocked", "critical", noop("Blocked: needs you")),
     "starting": Look("moving", "transition", noop("Starting")),
+    "awaited": Look("moving", "transition", noop("About to start")),
     "stopping": Look("moving", "transition", noop("Stopping")),
     "promoting": Look("moving", "transition", noop("Promoting")),
     "demoting": Look("moving", "transition", noop("Demoting")),
@@ -50,10 +51,12 @@ CELL_LOOKS = {
     "none": Look("dash", "quiet", noop("Not available")),
 }
 _WORST_FIRST = """
-double blocked failed unknown stopping starting demoting promoting migrating stopped alone unmanaged maintenance
+double blocked failed unknown stopping starting awaited demoting promoting migrating stopped alone unmanaged maintenance
 disabled promoted running unpromoted cannot ready none
 """
 WORST_FIRST = tuple(_WORST_FIRST.split())
+
+DOWN_STATES = ("stopped", "failed", "blocked", "unknown", "awaited", "starting", "stopping")
 
 NODE_LOOKS = {
     "online": Look("bar", "none", noop("Online")),
@@ -214,8 +217,9 @@ def _tone_shape(severity: str) -> str:
 
 def _summary(picture: Picture) -> Entities:
     services = picture.services
-    down = [each for each in services if _row_state(each, picture) in ("stopped", "failed", "blocked", "unknown")]
-    alone = [each for each in services if _row_state(each, picture) == "alone"]
+    states = {each.id: _row_state(each, picture) for each in services}
+    down = [each for each in services if states[each.id] in DOWN_STATES]
+    alone = [each for each in services if states[each.id] == "alone"]
     online = [each for each in picture.nodes.values() if each.can_host]
     links = [is_heard for node in picture.nodes.values() for _nic, is_heard in node.links]
     fencing = next((each.code for each in picture.problems if each.code.startswith("fencing.")), "")
@@ -227,7 +231,7 @@ def _summary(picture: Picture) -> Entities:
             _("%(up)s of %(all)s up") % {"up": len(services) - len(down), "all": len(services)},
             "critical" if down else "none",
         ),
-        "sum:spare": _meter(_("Redundancy"), spare if services else "—", "warning" if alone else "none"),
+        "sum:spare": _meter(_("Redundancy"), spare if services and not down else "—", "warning" if alone else "none"),
         "sum:nodes": _meter(
             _("Nodes"),
             _("%(up)s of %(all)s online") % {"up": len(online), "all": len(picture.nodes)},

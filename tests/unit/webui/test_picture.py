@@ -3,6 +3,7 @@
 import pytest
 
 from hacluster.cib import status as status_of
+from hacluster.protocol.messages import TransitionProgress
 from tests.fake_agent import GROUP, failed_over, joined, left, operation, pair, stops
 from webui.actions import Order, Wish, order_of
 from webui.picture import picture_of
@@ -90,3 +91,17 @@ def test_a_node_that_is_still_joining_cannot_take_over():
     cib = status_of.with_node_state(joined(pair(), "pm02"), "pm02", {"join": "pending"})
     assert picture_of(cib, None).nodes["pm02"].state == "pending"
     assert states(picture_of(cib, None), "prmPg")["pm02"] == "cannot"
+
+
+def test_during_a_failover_what_is_planned_to_run_is_awaited_and_not_missing():
+    cib = stops(pair(), "pm01", *reversed(GROUP))
+    assert states(picture_of(cib, None), "prmPg") == {"pm01": "stopped", "pm02": "stopped"}
+    moving = TransitionProgress(
+        number=2,
+        state="running",
+        done=4,
+        total=12,
+        summary=("Move prmPg (Started pm01 -> pm02) due to failure",),
+        started_at_ms=0,
+    )
+    assert states(picture_of(cib, None, moving), "prmPg") == {"pm01": "ready", "pm02": "awaited"}

@@ -1,0 +1,162 @@
+"""A sheet's way: problems at once, difference, simulation, apply, refusal when the configuration moved on."""
+
+from io import BytesIO
+
+import pytest
+from openpyxl import load_workbook
+
+from hacluster.cib.model import Cib
+from hacluster.protocol.messages import CibChange
+from tests.fake_agent import pair
+from tests.sheets_for_tests import BAD, GOOD
+from webui import commands, imports, jobs, tasks
+from webui.annotated import annotated_copy
+from webui.commands import Actor
+from webui.models import AuditEntry, Job, Revision
+
+ACTOR = Actor("admin", "192.0.2.1")
+
+
+@pytest.fixture
+def uploaded(users):
+    def upload(text, name="demo.csv"):
+        return commands.keep_sheet(users["admin"], ACTOR, name, text.encode())
+
+    return upload
+
+
+@pytest.fixture
+def by_hand(monkeypatch):
+    """Jobs are queued and done when the test says so."""
+    monkeypatch.setattr(jobs._threads, "submit", lambda *_: None)
+    monkeypatch.setattr(tasks, "QUIET_S", 0)
+
+
+def apply(users, key, proposal, once="once", **more):
+    return imports.apply(
+        users["admin"],
+        ACTOR,
+        key,
+        "",
+        based_on=proposal.based_on,
+        digest=proposal.preview.digest,
+        once=once,
+        **{"typed": "pgcluster", "reason": "test", **more},
+    )
+
+
+def test_every_problem_of_a_sheet_is_told_at_once_with_its_cell(uploaded):
+    told = imports.payload_of(uploaded(BAD), "", "ja")
+    assert not told["ok"]
+    cells = [each["cell"] for each in told["problems"] if each["severity"] == "error"]
+    assert cells == sorted(cells, key=lambda cell: int(cell[1:]))
+    assert len(cells) >= 3
+    assert "C4" in cells
+    assert all(each["sentence"] for each in told["problems"])
+
+
+def test_the_page_marks_bad_cells_in_the_sheet_as_it_looks(uploaded, browser_of):
+    text = browser_of("admin").get(f"/sheets/{uploaded(BAD)}/").text
+    assert 'data-cell="C4"' in text
+    assert "Primitiv" in text
+    assert "<small>" in text
+
+
+def test_the_annotated_copy_carries_the_problems_as_comments(uploaded):
+    page = load_workbook(BytesIO(annotated_copy(imports.reading_of(uploaded(BAD)), "en"))).worksheets[0]
+    assert page["C4"].value == "Primitiv"
+    assert page["C4"].comment is not None
+
+
+def test_a_formula_in_a_cell_stays_text_in_the_annotated_copy(uploaded):
+    key = uploaded(BAD.replace("Primitiv,", '"=HYPERLINK(""http://x"")",'))
+    page = load_workbook(BytesIO(annotated_copy(imports.reading_of(key), "en"))).worksheets[0]
+    assert page["C4"].data_type == "s"
+
+
+def test_the_difference_names_what_is_added_changed_and_removed(uploaded):
+    proposal = imports.proposal_of(uploaded(GOOD))
+    signs = {each.name: each.sign for each in proposal.differences}
+    assert signs["clone clnPingd"] == "-"
+    assert signs["group grpPg"] == "~"
+    assert signs["cluster_property_set cib-bootstrap-options"] == "~"
+
+
+def test_what_the_cluster_writes_itself_survives_a_sheet(uploaded):
+    proposal = imports.proposal_of(uploaded(GOOD))
+    names = {each.get("name") for each in proposal.changed.section("crm_config").walk()}
+    assert "cluster-name" in names
+    assert [each.get("uname") for each in proposal.changed.section("nodes").all("node")] == ["pm01", "pm02"]
+
+
+def test_applying_a_sheet_changes_the_configuration_and_keeps_a_revision(agent, users, uploaded, by_hand):
+    key = uploaded(GOOD)
+    outcome = apply(users, key, imports.proposal_of(key))
+    assert outcome.ok
+    agent.progress("done", 4, 4)
+    tasks.run_job(outcome.job)
+    job = Job.objects.get(pk=outcome.job)
+    assert job.state == "done", job.steps
+    assert agent.cib.section("resources").by_id("clnPingd") is None
+    assert Revision.objects.get().number == 1
+    entry = AuditEntry.objects.get(action="sheet.applied")
+    assert entry.result == "done"
+    assert entry.preview
+
+
+def test_a_job_delivered_twice_is_done_once(agent, users, uploaded, by_hand):
+    key = uploaded(GOOD)
+    outcome = apply(users, key, imports.proposal_of(key))
+    again = imports.apply(
+        users["admin"], ACTOR, key, "", based_on="", digest="", once="once", typed="pgcluster", reason="x"
+    )
+    assert again.job == outcome.job
+    tasks.run_job(outcome.job)
+    tasks.run_job(outcome.job)
+    assert len([each for each in agent.asked if isinstance(each, CibChange)]) == 1
+
+
+def test_a_sheet_is_refused_when_the_configuration_has_changed_since_its_preview(agent, users, uploaded, by_hand):
+    key = uploaded(GOOD)
+    proposal = imports.proposal_of(key)
+    assert isinstance(agent.cib, Cib)
+    agent.change(agent.cib.with_section(pair().section("constraints").with_children(())))
+    assert apply(users, key, proposal).code == "action.state-moved"
+    fresh = imports.proposal_of(key)
+    outcome = apply(users, key, fresh)
+    agent.change(pair().with_version(agent.cib.version))
+    tasks.run_job(outcome.job)
+    assert Job.objects.get(pk=outcome.job).state == "failed"
+    assert [each for each in agent.asked if isinstance(each, CibChange)] == []
+
+
+def test_a_sheet_that_stops_services_asks_for_the_cluster_name(agent, users, uploaded, by_hand):
+    key = uploaded(GOOD.replace("prmEx", "prmNew"))
+    proposal = imports.proposal_of(key)
+    assert proposal.is_dangerous
+    assert apply(users, key, proposal, typed="").code == "sheet.not-confirmed"
+    assert apply(users, key, proposal, reason=" ").code == "sheet.not-confirmed"
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "code"),
+    [("", 0, "sheet.empty"), ("virus.exe", 10, "sheet.bad-name"), ("big.xlsx", 99_000_000, "sheet.too-large")],
+)
+def test_what_is_no_sheet_is_refused_before_it_is_read(users, name, size, code):
+    def unread():
+        raise AssertionError("it was read")
+
+    assert imports.keep(users["admin"], ACTOR, name, size, unread).code == code
+
+
+def test_a_script_uploads_and_applies_over_http(agent, users, browser_of, by_hand):
+    client = browser_of("admin")
+    file = BytesIO(GOOD.encode())
+    file.name = "demo.csv"
+    told = client.post("/api/v1/sheets", {"file": file}).json()
+    assert told["ok"]
+    order = {name: told[name] for name in ("based_on", "digest", "typed")} | {"key": "a-script", "reason": "first"}
+    answer = client.post(f"/api/v1/sheets/{told['key']}/apply", order, content_type="application/json")
+    assert answer.status_code == 200
+    tasks.run_job(answer.json()["job"])
+    assert client.get("/api/v1/jobs/a-script").json()["state"] == "done"
