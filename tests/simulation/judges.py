@@ -73,7 +73,8 @@ class Judges:
             if host.node is None or not host.node.here.is_dc:
                 continue
             seen = host.disk.incarnation, host.node.here.view.instance
-            if self._views.get(host.name) == seen:
+            # What another partition acknowledged is still on its way while an update is open.
+            if self._views.get(host.name) == seen or not host.node.replication.is_settled:
                 continue
             self._views[host.name] = seen
             for name in self.acknowledged:

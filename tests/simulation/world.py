@@ -110,7 +110,8 @@ class Host:
         self.beat_seq = 0
         world.note(f"{self.name} boots, incarnation {disk.incarnation}")
         self._perform(self.node.start(world.now_ms, self.wall_ms))
-        self._beat(self.life)
+        if self.is_up:
+            self._beat(self.life)
 
     def crash(self, why: str) -> None:
         """Everything in it at once; the disk keeps what was written."""
