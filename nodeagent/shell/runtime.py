@@ -326,9 +326,16 @@ class Runtime:
         self._disk.close()
         self._tell_log(MESSAGING_STOPPED)
 
-    def _die_of(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> NoReturn:
-        """Our own mistake: the peers must see this node die, not go on with a broken state."""
-        die(self._log, context.get("exception"), context.get("message", ""))
+    def _die_of(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Our own mistake: the peers must see this node die, not go on with a broken state.
+
+        Only asyncio's remarks that name no exception, and an accept() that finds no free descriptor, are no mistakes.
+        """
+        error, message = context.get("exception"), str(context.get("message", ""))
+        if error is None or (isinstance(error, OSError) and message.startswith("socket.accept()")):
+            self._log.remark("event loop", message=message, error=str(error))
+        else:
+            die(self._log, error, message)
 
 
 def die(log: Log, error: BaseException | None, message: str) -> NoReturn:

@@ -326,3 +326,11 @@ async def test_an_engine_whose_agent_died_is_lost_within_the_dead_time(
     assert 0.3 < asyncio.get_running_loop().time() - began < 2.0
     assert not ear_two.has(PeerLeft)
     assert ear_two.has(LinkDead)
+
+
+async def test_a_crowd_of_strangers_does_not_keep_the_peer_out(wire: Wire) -> None:
+    crowd = [await asyncio.open_connection("127.0.0.2", wire.port) for _ in range(200)]
+    wire.streams["pm01"].send("pm02", b"still here")
+    assert await wire.until("pm02", lambda got: len(got) == 1) == [b"still here"]
+    for _, writer in crowd:
+        writer.close()

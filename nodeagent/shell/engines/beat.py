@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import time
+from collections import deque
 from typing import NoReturn
 
 import msgspec
@@ -64,6 +65,7 @@ class Beating:
         self._dropped = 0
         self._drop_note_ms = 0
         self._watchdog = _open_watchdog(begin.watchdog)
+        self._untold: deque[bytes] = deque()
 
     def run(self) -> None:
         while not self._is_leaving:
@@ -72,6 +74,7 @@ class Beating:
                 self._look_at_links(now)
                 self._beat_when_agent_lives(now)
                 self._beat_ms = max(self._beat_ms + self._begin.keepalive_ms, now)
+                self._tell_untold()
             ready = self._poll.poll(max(0, self._next_ms() - now_ms()))
             for descriptor, _ in ready:
                 if descriptor == self._agent.fileno():
@@ -193,14 +196,19 @@ class Beating:
                 raise AssertionError("the agent began twice")
 
     def _tell(self, notes: list[Note]) -> None:
-        for note in notes:
+        self._untold.extend(msgspec.msgpack.encode(note) for note in notes)
+        self._tell_untold()
+
+    def _tell_untold(self) -> None:
+        """Notes wait, in their order, for an agent that is busy; none is left out, or it would know a wrong state."""
+        while self._untold:
             try:
-                self._agent.send(msgspec.msgpack.encode(note))
+                self._agent.send(self._untold[0])
             except BlockingIOError:
-                # A hung agent has not read for thousands of notes; it is about to count as dead anyway.
                 return
             except OSError:
                 raise SystemExit(0) from None
+            self._untold.popleft()
 
 
 _DECODE_ORDER = msgspec.msgpack.Decoder(Order)

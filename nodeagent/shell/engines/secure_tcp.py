@@ -51,10 +51,11 @@ class Identity:
 
 
 class Owner(Protocol):
-    """What a connection tells: it is up, has a record, takes more, is gone (only after it was up)."""
+    """What a connection tells: somebody knocks, it is up, has a record, takes more, is gone (only after it was up)."""
 
     def is_peer(self, name: str) -> bool: ...
     def accepts(self, name: str, incarnation: int) -> bool: ...
+    def knocks(self, connection: SecureConnection) -> bool: ...
     def opened(self, connection: SecureConnection) -> None: ...
     def received(self, connection: SecureConnection, record: bytes) -> bool: ...
     def writable(self, connection: SecureConnection) -> None: ...
@@ -88,6 +89,9 @@ class SecureConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self._role is Role.LISTENER and not self._owner.knocks(self):
+            self.close()
+            return
         transport.set_write_buffer_limits(high=BUFFER_BYTES_MAX)
         if self._role is Role.DIALLER:
             self._say_hello()

@@ -22,6 +22,7 @@ from nodeagent.shell.engines.secure_tcp import Identity, Role, SecureConnection
 STALL_S = 0.3
 DIAL_S = 0.5
 RETRY_S_MAX = 2.0
+KNOCKING_MAX = 64
 CHUNK_BYTES = 128 * 1024
 MESSAGE_BYTES_MAX = 512 * 1024 * 1024
 
@@ -261,6 +262,7 @@ class Streams:
         self._addresses: dict[str, dict[str, str]] = {peer: {} for peer in peers}
         """peer -> link -> the address its last authenticated heartbeat came from"""
         self._peers = {peer: PeerStream(peer, self) for peer in peers}
+        self._knocking: set[SecureConnection] = set()
         self._open: dict[str, int] = {}
         """The peers that are heard, with the incarnation."""
         self._servers: dict[str, asyncio.Server] = {}
@@ -341,6 +343,14 @@ class Streams:
         self._peers[peer].reset()
 
     # Called by the connections
+
+    def knocks(self, connection: SecureConnection) -> bool:
+        """Strangers are given two seconds to prove a key, and only so many of them at a time."""
+        self._knocking = {one for one in self._knocking if not one.ready.done()}
+        if len(self._knocking) >= KNOCKING_MAX:
+            return False
+        self._knocking.add(connection)
+        return True
 
     def is_peer(self, name: str) -> bool:
         return name in self._open
