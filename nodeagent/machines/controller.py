@@ -218,7 +218,18 @@ class Controller(Machine):
     @on(CibApplied)
     def _cib_applied(self, event: CibApplied) -> None:
         if self.here.is_dc and event.is_configuration:
+            # A configuration that was replaced whole may not know the nodes that carry it.
+            for member in self.here.view.members:
+                self._know_node(member, self.here.node_id(member))
+            self._replication.change_status(self._with_ids)
             self._need("the configuration changed")
+
+    def _with_ids(self, cib: Cib) -> Cib:
+        """The node states go by the ids that the configuration gives the nodes now."""
+        for state in cib.status.all("node_state"):
+            name = state.get("uname")
+            cib = with_node_state(cib, self.here.node_id(name), name, {})
+        return cib
 
     @on(RecomputeNeeded)
     def _recompute(self, event: RecomputeNeeded) -> None:

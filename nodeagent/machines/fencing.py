@@ -17,7 +17,7 @@ import msgspec
 from hacluster.protocol import events
 from hacluster.protocol.messages import FenceDevice, FenceHistory, FenceRecord
 from hacluster.protocol.peers import FenceAnswered, FenceAsked, FenceCancelled, FenceRecorded
-from nodeagent.machines.effects import FenceDeviceSpec, KillFenceDevice, RunFenceDevice
+from nodeagent.machines.effects import FenceDeviceSpec, KillFenceDevice, RebootSelf, RunFenceDevice
 from nodeagent.machines.events import (
     DcElected,
     DcGone,
@@ -110,6 +110,9 @@ class Fencing(Machine):
                 self._device_ended(request, is_ok=False, reason="it gave no answer in time")
 
     def _begin(self, event: FenceNeeded) -> None:
+        if event.target == self.here.name and not self.here.members_but_self():
+            self.give(RebootSelf("this node must be fenced and nobody else can do it"))
+            return
         self._next_id += 1
         action = event.action or "reboot"
         request = _Request(

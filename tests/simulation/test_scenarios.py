@@ -6,7 +6,7 @@ from hacluster.protocol import messages as say
 from nodeagent.machines.events import StopRequested
 from tests.simulation.faults import Peace
 from tests.simulation.judges import Judges
-from tests.simulation.run import make_world
+from tests.simulation.run import configuration, make_world
 from tests.simulation.world import LINKS, World
 
 SETTLED_MS = 10_000
@@ -264,3 +264,59 @@ def test_an_agent_that_restarts_at_once_finds_its_services_running_and_is_not_fe
         world.judges.final(world)
         assert places(world) == before
         assert len(said(world, "tries to start")) == starts
+
+
+def test_a_replaced_configuration_that_knows_no_nodes_or_other_ids_keeps_the_services_where_they_are():
+    world = settled()
+    before = places(world)
+    for nodes in ("<nodes/>", '<nodes><node id="1" uname="n1"/><node id="2" uname="n2"/></nodes>'):
+        xml = configuration(world.names, 3, is_fencing=True, policy="ignore").replace("<nodes/>", nodes)
+        change = say.CibChange(kind=say.CibOperationKind.REPLACE, section="configuration", xml=xml, client="cibadmin")
+        replies = []
+        world.hosts["n2"].request(change, replies.append)
+        world.run(world.now_ms + 5_000)
+        assert isinstance(replies[0], say.CibChanged)
+        assert places(world) == before
+    states = {state.get("uname"): state.id for state in world.hosts["n1"].node.here.cib.status.all("node_state")}
+    assert states == {"n1": "1", "n2": "2"}
+    world.judges.final(world)
+
+
+def test_a_change_is_signed_with_who_made_it_and_when():
+    world = settled()
+    world.judges.change_something(world.hosts["n2"])
+    world.run(SETTLED_MS + 1_000)
+    root = world.hosts["n1"].node.here.cib.root
+    assert (root.get("update-client"), root.get("update-user"), root.get("update-origin")) == ("cibadmin", "root", "n2")
+    assert root.get("cib-last-written")
+
+
+def test_two_nodes_that_start_at_different_times_have_one_configuration():
+    """The one that was alone changed its configuration; the other is behind and takes it."""
+    world = make_world(1, nodes=2, faults=Scripted(), judges=Judges())
+    world.hosts["n1"].crash("not switched on yet")
+    world.run(20_000)
+    world.judges.change_something(world.hosts["n2"])
+    world.run(21_000)
+    world.hosts["n1"].boot()
+    world.run(40_000)
+    world.judges.final(world)
+    assert not any(host.disk.divergent for host in world.hosts.values())
+
+
+def test_two_partitions_that_both_changed_the_configuration_keep_the_lesser_one_as_a_file():
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(faults=faults)
+    world.partition(["n1"])
+    world.run(SETTLED_MS + 5_000)
+    world.judges.change_something(world.hosts["n1"])
+    world.judges.change_something(world.hosts["n2"])
+    world.judges.change_something(world.hosts["n2"])
+    world.run(SETTLED_MS + 6_000)
+    assert len(world.judges.acknowledged) == 3
+    world.heal()
+    world.run(SETTLED_MS + 60_000)
+    world.judges.final(world)
+    assert [len(host.disk.divergent) for host in world.hosts.values()] == [1, 0]
+    assert said(world, "had another configuration")
