@@ -27,7 +27,6 @@ def main(arguments: list[str] | None = None) -> int:
         os.environ["HACLUSTER_RUN"] = options.run
     if options.ssl_certfile:
         os.environ["HACLUSTER_HTTPS"] = "1"
-    _make_catalogues()
     folder = os.environ.get("HACLUSTER_CONSOLE_STATE") or Path(os.environ.get("HACLUSTER_STATE") or STATE) / "console"
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_database()
@@ -52,19 +51,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--ssl-certfile", metavar="FILE", help="serve HTTPS with this certificate")
     parser.add_argument("--ssl-keyfile", metavar="FILE", help="and this key")
     return parser
-
-
-def _make_catalogues() -> None:
-    """Compile the language catalogues that `make setup` has not compiled yet."""
-    import polib
-
-    for source in (Path(__file__).resolve().parents[2] / "locale").glob("*/LC_MESSAGES/django.po"):
-        compiled = source.with_suffix(".mo")
-        if not compiled.exists() or compiled.stat().st_mtime < source.stat().st_mtime:
-            # Two consoles may start at once: each writes its own file and puts it in place.
-            fresh = compiled.with_suffix(f".{os.getpid()}")
-            polib.pofile(str(source)).save_as_mofile(str(fresh))
-            fresh.replace(compiled)
 
 
 def _make_database() -> None:
