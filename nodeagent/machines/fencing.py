@@ -28,6 +28,7 @@ from nodeagent.machines.events import (
     MemberJoined,
     PeerHeard,
 )
+from nodeagent.machines.fence_delay import priority_delay_ms
 from nodeagent.machines.fence_devices import Device, Step, devices, steps_for, time_ms
 from nodeagent.machines.situation import Machine, Situation, on, on_message
 
@@ -57,6 +58,8 @@ class _Request:
     """(device, executor)"""
     started_at_ms: int = 0
     reason: str = "no fence device can reach it"
+    delay_ms: int = 0
+    """What the weaker side waits before its first device."""
     is_tail: bool = False
     """The off phase has succeeded; switching on again decides nothing."""
 
@@ -123,6 +126,7 @@ class Fencing(Machine):
             incarnation=self._known.get(event.target, 0),
             plan=_plan(action, steps_for(self.here.cib, event.target)),
             started_at_ms=self.here.wall_ms,
+            delay_ms=priority_delay_ms(self.here.cib, event.target, self.here.view.members, self.here.node_names()),
         )
         self._requests[event.target] = request
         self.publish(events.FENCE_REQUESTED, action=action, node=event.target)
@@ -171,7 +175,10 @@ class Fencing(Machine):
     def _ask(self, request: _Request, device: Device, executor: str) -> None:
         action = request.plan[0][0]
         base, most = device.delays_ms(request.target)
-        delay_ms = base + (self.here.luck.randrange(most - base) if most > base else 0)
+        spread = most - base
+        base += request.delay_ms
+        request.delay_ms = 0
+        delay_ms = base + (self.here.luck.randrange(spread) if spread > 0 else 0)
         timeout_ms = self._timeout_ms(device, request.action)
         self.set_timer(f"device {request.target}", delay_ms + timeout_ms + SLACK_MS)
         asked = FenceAsked(

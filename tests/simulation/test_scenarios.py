@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.protocol import messages as say
 from nodeagent.machines.events import StopRequested
 from tests.simulation.faults import Peace
@@ -320,3 +321,23 @@ def test_two_partitions_that_both_changed_the_configuration_keep_the_lesser_one_
     world.judges.final(world)
     assert [len(host.disk.divergent) for host in world.hosts.values()] == [1, 0]
     assert said(world, "had another configuration")
+
+
+def test_in_a_split_of_two_the_side_without_the_important_service_waits():
+    world = make_world(1, nodes=2, faults=Scripted(), judges=Judges(), resources=1)
+    for host in world.hosts.values():
+        text = to_xml(host.disk.cib).replace(
+            'name="stonith-timeout" value="5s"/>',
+            'name="stonith-timeout" value="5s"/><nvpair id="pfd" name="priority-fencing-delay" value="3s"/>',
+        )
+        meta = '<meta_attributes id="m"><nvpair id="p" name="priority" value="10"/></meta_attributes><operations>'
+        host.disk.cib = parse_cib(text.replace("<operations>", meta, 1))
+        host.crash("to read its disk again")
+        host.boot()
+    world.run(20_000)
+    (active,) = places(world)["rsc0"]
+    world.partition(["n1"])
+    world.run(30_000)
+    assert said(world, f"shoots {other_than(world, active)}")
+    assert not said(world, f"shoots {active}")
+    assert places(world)["rsc0"] == [active]
