@@ -2,7 +2,7 @@
 
 Reads its options, `ha.cf` and `authkeys`; gives exit code 0 after an orderly stop, 1 for a wrong configuration, 70
 after an error of its own and 100 when it must not be started again by itself. SIGTERM moves the resources away and
-leaves; a second one ends at once.
+leaves; a second one ends at once. SIGHUP reads the keys of `authkeys` again.
 """
 
 from __future__ import annotations
@@ -19,10 +19,15 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hacluster.cib.problems import Problem
 from nodeagent import config
 from nodeagent.shell.engines.corosync import NOT_BUILT
+
+if TYPE_CHECKING:
+    from nodeagent.shell.log import Log
+    from nodeagent.shell.runtime import Runtime
 
 DEFAULT_ETC = Path("/etc/hacluster")
 DEFAULT_STATE = Path("/var/lib/hacluster")
@@ -88,6 +93,7 @@ def _prepare_process(run: Path) -> None:
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     os.chdir("/")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 def _lock(file: Path) -> int | None:
@@ -142,6 +148,7 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
         runtime = Runtime(settings, options.state, options.run, log)
         _listen_to_signals(runtime.stop, runtime.stop_now)
         await runtime.start()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, options, runtime, log)
         _notify("READY=1")
         exit_code = await runtime.ended
         _notify("STOPPING=1")
@@ -150,6 +157,15 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
         die(log, error, "the agent cannot go on")
     log.close()
     return exit_code
+
+
+def _reload(options: argparse.Namespace, runtime: Runtime, log: Log) -> None:
+    """Only the keys can change while the agent runs; a file with a mistake changes nothing."""
+    settings, problems = config.read_settings(options.etc, options.node)
+    for problem in problems:
+        log.line("nodeagent", problem.severity.value, problem.line())
+    if settings is not None:
+        runtime.rekey(settings)
 
 
 def _listen_to_signals(stop: Callable[[], None], stop_now: Callable[[], None]) -> None:

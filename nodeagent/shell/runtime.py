@@ -284,6 +284,11 @@ class Runtime:
         """SIGTERM: move the resources away, then leave. Asked twice, it ends at once."""
         self.report(fact.StopRequested())
 
+    def rekey(self, settings: config.Settings) -> None:
+        """SIGHUP: the keys of authkeys, so that they can be rolled while everything runs."""
+        self._engine.rekey(settings)
+        self._log.remark("keys read again", sending=settings.sending_key, count=len(settings.keys))
+
     def stop_now(self) -> None:
         """Without stopping anything and without a goodbye: peers treat this node as lost."""
         self._end(EXIT_OK)

@@ -7,6 +7,7 @@ import contextlib
 import random
 import socket
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -334,3 +335,21 @@ async def test_a_crowd_of_strangers_does_not_keep_the_peer_out(wire: Wire) -> No
     assert await wire.until("pm02", lambda got: len(got) == 1) == [b"still here"]
     for _, writer in crowd:
         writer.close()
+
+
+async def test_keys_roll_while_heartbeats_and_messages_go_on(engines: dict[str, tuple[HeartbeatEngine, Ear]]) -> None:
+    (one, ear_one), (two, ear_two) = engines["pm01"], engines["pm02"]
+    await ear_one.until(lambda: ear_one.has(PeerHeard))
+    await ear_two.until(lambda: ear_two.has(PeerHeard))
+    old, new = Key(1, "sha256", SECRET), Key(2, "sha256", b"another secret of good length 123")
+    base = _settings("pm01", 1)
+    # As the operator does it: the new key everywhere, then sending with it everywhere, then the old one out.
+    for step, (keys, sending) in enumerate([((old, new), 1), ((old, new), 2), ((new,), 2)]):
+        for engine in (one, two):
+            engine.rekey(replace(base, keys=keys, sending_key=sending))
+            one.send("pm02", f"{step}".encode())
+            heard = len(ear_two.messages)
+            await ear_two.until(lambda heard=heard: len(ear_two.messages) > heard)  # type: ignore[misc]
+    assert not ear_one.has(PeerLost)
+    assert not ear_two.has(PeerLost)
+    assert ear_two.messages == [b"0", b"0", b"1", b"1", b"2", b"2"]

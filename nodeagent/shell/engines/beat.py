@@ -24,7 +24,18 @@ import msgspec
 from hacluster.protocol.peers import Heartbeat, PeerMessageError, heartbeat_of, to_bytes
 from nodeagent.machines.liveness import Liveness, LivenessTimes
 from nodeagent.shell.engines.links import LinkSocket
-from nodeagent.shell.engines.notes import AddressSeen, Begin, Dropped, Fact, Leave, LinkTrouble, Note, Order, Pulse
+from nodeagent.shell.engines.notes import (
+    AddressSeen,
+    Begin,
+    Dropped,
+    Fact,
+    Leave,
+    LinkTrouble,
+    Note,
+    Order,
+    Pulse,
+    Rekey,
+)
 from nodeagent.shell.engines.seal import Opener, Sealer
 
 LAST_WORDS = 3
@@ -46,7 +57,7 @@ class Beating:
         now = now_ms()
         self._agent = agent
         self._begin = begin
-        self._sealer = Sealer(begin.cluster, begin.node, begin.sending_key, begin.keys[begin.sending_key])
+        self._sealer = self._new_sealer(begin.keys, begin.sending_key)
         self._opener = Opener(begin.cluster, frozenset(begin.peers), begin.keys)
         times = LivenessTimes(begin.keepalive_ms, begin.warntime_ms, begin.deadtime_ms, begin.initdead_ms)
         self._liveness = Liveness(begin.node, begin.incarnation, begin.peers, times, now)
@@ -180,6 +191,9 @@ class Beating:
             self._tell([Dropped(self._dropped, link_name, address)])
             self._dropped = 0
 
+    def _new_sealer(self, keys: dict[int, bytes], sending_key: int) -> Sealer:
+        return Sealer(self._begin.cluster, self._begin.node, sending_key, keys[sending_key])
+
     # The agent
 
     def _take_orders(self) -> None:
@@ -192,6 +206,9 @@ class Beating:
                 self._pulse_ms = now_ms()
             case Leave():
                 self._is_leaving = True
+            case Rekey(keys, sending_key):
+                self._opener.rekey(keys)
+                self._sealer = self._new_sealer(keys, sending_key)
             case Begin():
                 raise AssertionError("the agent began twice")
 

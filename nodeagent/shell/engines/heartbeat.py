@@ -18,7 +18,18 @@ import msgspec
 
 from nodeagent.config import Settings
 from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLeft, PeerLost
-from nodeagent.shell.engines.notes import AddressSeen, Begin, Dropped, Fact, Leave, LinkTrouble, Note, Order, Pulse
+from nodeagent.shell.engines.notes import (
+    AddressSeen,
+    Begin,
+    Dropped,
+    Fact,
+    Leave,
+    LinkTrouble,
+    Note,
+    Order,
+    Pulse,
+    Rekey,
+)
 from nodeagent.shell.engines.secure_tcp import Identity
 from nodeagent.shell.engines.streams import Streams
 
@@ -190,6 +201,12 @@ class HeartbeatEngine:
 
     def send(self, peer: str, message: bytes) -> None:
         self._streams.send(peer, message)
+
+    def rekey(self, settings: Settings) -> None:
+        """Take over the keys of a changed authkeys, and nothing else."""
+        keys = {key.number: key.secret for key in settings.keys}
+        self._streams.rekey(keys, settings.sending_key)
+        self._tell(Rekey(keys, settings.sending_key))
 
     async def leave(self) -> None:
         """Deliver what is under way, say goodbye on every link, end the process. Saying it twice is saying it once."""

@@ -52,7 +52,14 @@ class Leave(msgspec.Struct, frozen=True, tag=True):
     """Agent -> process: tell the peers that this node leaves, then end."""
 
 
-Order = Begin | Pulse | Leave
+class Rekey(msgspec.Struct, frozen=True, tag=True):
+    """Agent -> process: authkeys was changed."""
+
+    keys: dict[int, bytes]
+    sending_key: int
+
+
+Order = Begin | Pulse | Leave | Rekey
 
 
 class Fact(msgspec.Struct, frozen=True, tag=True):

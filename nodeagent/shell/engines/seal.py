@@ -78,6 +78,15 @@ class Opener:
             self._keep((name, key_number, salt), session)
         return self._senders[name], plain
 
+    def rekey(self, keys: Mapping[int, bytes]) -> None:
+        """Sessions of keys that stay go on, with what they have seen; those of others end."""
+        self._sessions = {
+            identity: session
+            for identity, session in self._sessions.items()
+            if keys.get(identity[1]) == self._keys[identity[1]]
+        }
+        self._keys = dict(keys)
+
     def _keep(self, identity: tuple[bytes, int, bytes], session: _Session) -> None:
         """Only authenticated sessions are kept, so strangers cannot fill the memory; the oldest goes first."""
         while len(self._sessions) >= _SESSIONS_MAX:

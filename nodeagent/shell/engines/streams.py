@@ -12,8 +12,8 @@ import asyncio
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from nodeagent.config import Link
 from nodeagent.shell.engines.links import bind_to_device
@@ -370,6 +370,10 @@ class Streams:
 
     def closed(self, connection: SecureConnection) -> None:
         self._peers[connection.peer].disconnected(connection)
+
+    def rekey(self, keys: Mapping[int, bytes], sending_key: int) -> None:
+        """For connections from now on; those that are up have proved themselves."""
+        self._identity = replace(self._identity, keys=dict(keys), sending_key=sending_key)
 
     async def flush(self, timeout_s: float) -> None:
         """Wait until the peers have what was sent, for the last words of an agent that leaves."""

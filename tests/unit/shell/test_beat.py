@@ -15,7 +15,7 @@ import pytest
 
 from hacluster.protocol.peers import Heartbeat, heartbeat_of
 from nodeagent.config import Link, Medium
-from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse
+from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse, Rekey
 from nodeagent.shell.engines.seal import Opener, Sealer
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -102,6 +102,21 @@ def test_a_peer_that_falls_silent_is_lost(beating: Beating) -> None:
         note = beating.note()
         names += [note.name] if isinstance(note, Fact) else []
     assert names == ["LinkUp", "PeerHeard", "LinkDead", "PeerLost"]
+
+
+def test_heartbeats_come_under_the_new_key_after_a_roll(beating: Beating) -> None:
+    new = b"another secret of good length 123"
+    beating.beat()
+    beating.tell(Rekey({1: KEY, 2: new}, 2))
+    opener = Opener("c", frozenset({"pm01"}), {2: new})
+    while (opened := opener.open(beating.peer.recv(8192))) is None:
+        pass
+    assert heartbeat_of(opened[1]).node == "pm01"
+    beating.say(1)
+    names = []
+    while "PeerHeard" not in names:
+        note = beating.note()
+        names += [note.name] if isinstance(note, Fact) else []
 
 
 def test_garbage_is_counted_and_changes_nothing(beating: Beating) -> None:
