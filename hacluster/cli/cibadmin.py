@@ -40,9 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("-a", "--empty", action="store_true", help="print an empty CIB")
     parser.add_argument("-o", "--scope", "--obj_type", metavar="SECTION", default="", help="this section only")
     parser.add_argument("-A", "--xpath", metavar="PATH", default="", help="the elements that an XPath names")
-    parser.add_argument(
-        "-e", "--node-path", action="store_true", help="with --xpath: print the paths"
-    )
+    parser.add_argument("-e", "--node-path", action="store_true", help="with --xpath: print the paths")
     parser.add_argument("-n", "--no-children", action="store_true", help="without what stands below")
     parser.add_argument("-X", "--xml-text", metavar="XML", help="the XML to use")
     parser.add_argument("-x", "--xml-file", metavar="FILE", help="a file with the XML")
