@@ -105,7 +105,7 @@ class Controller(Machine):
     @on(MemberJoined)
     def _joined(self, event: MemberJoined) -> None:
         name, node_id = event.member, self.here.node_id(event.member)
-        self._know_node(name, node_id)
+        self._know_nodes()
 
         def joined(cib: Cib) -> Cib:
             cib = with_node_state(cib, node_id, name, dict(_MEMBER))
@@ -115,14 +115,17 @@ class Controller(Machine):
         self._attributes.joined(event)
         self._need(f"{name} joined")
 
-    def _know_node(self, name: str, node_id: str) -> None:
+    def _know_nodes(self) -> None:
+        """Every node of ha.cf is in the configuration, seen or not: a node that was never seen may run something."""
         cib = self._replication.draft
-        nodes = cib.section("nodes")
-        if any(node.get("uname") == name for node in nodes.all("node")):
+        section = cib.section("nodes")
+        known = {node.get("uname") for node in section.all("node")}
+        missing = [name for name in sorted({*self.here.settings.nodes, *self.here.view.members}) if name not in known]
+        if not missing:
             return
-        node = Element("node", {"id": node_id, "uname": name})
-        section = Element("nodes", nodes.attributes, (*nodes.children, node))
-        self._replication.change_configuration(cib.with_section(section), client="crmd", origin=self.here.name)
+        new = [Element("node", {"id": self.here.node_id(name), "uname": name}) for name in missing]
+        nodes = Element("nodes", section.attributes, (*section.children, *new))
+        self._replication.change_configuration(cib.with_section(nodes), client="crmd", origin=self.here.name)
 
     @on(MemberGone)
     def _gone(self, event: MemberGone) -> None:
@@ -219,8 +222,7 @@ class Controller(Machine):
     def _cib_applied(self, event: CibApplied) -> None:
         if self.here.is_dc and event.is_configuration:
             # A configuration that was replaced whole may not know the nodes that carry it.
-            for member in self.here.view.members:
-                self._know_node(member, self.here.node_id(member))
+            self._know_nodes()
             self._replication.change_status(self._with_ids)
             self._need("the configuration changed")
 

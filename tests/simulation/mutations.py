@@ -67,10 +67,10 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "if instance.running is not None or not instance.queue:",
         "if not instance.queue:",
     ),
-    "an aborted transition goes on": (
-        "transition.py",
-        "            self.aborted_by = reason\n",
-        "            pass\n",
+    "nodes that were never seen count as stopped": (
+        "controller.py",
+        "sorted({*self.here.settings.nodes, *self.here.view.members})",
+        "sorted(self.here.view.members)",
     ),
     "orderings are ignored": (
         "transition.py",
@@ -114,7 +114,7 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
     ),
     "the joiner's newer configuration is ignored": (
         "replication.py",
-        "        if self.is_ancestor(request.digest):\n            return False\n",
+        "        if self.is_ancestor(digest):\n            return False\n",
         "        return False\n",
     ),
     "failures of one direction are not noticed": (

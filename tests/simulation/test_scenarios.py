@@ -341,3 +341,18 @@ def test_in_a_split_of_two_the_side_without_the_important_service_waits():
     assert said(world, f"shoots {other_than(world, active)}")
     assert not said(world, f"shoots {active}")
     assert places(world)["rsc0"] == [active]
+
+
+def test_a_node_that_wakes_up_alone_starts_nothing_before_it_has_fenced_the_node_it_never_saw():
+    """Found by seed 10427: its own configuration did not know the other node yet."""
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(faults=faults)
+    empty = world.hosts["n1"].disk.cib.section("nodes").with_children(())
+    world.hosts["n1"].crash("power cut")
+    world.hosts["n1"].disk.cib = world.hosts["n1"].disk.cib.with_section(empty)
+    world.partition(["n1"])
+    world.hosts["n1"].boot()
+    world.run(SETTLED_MS + 20_000)
+    assert said(world, "n1 > Try to STONITH (reboot) n2")
+    assert not any(resource.startswith("rsc") for resource in world.hosts["n1"].active)
