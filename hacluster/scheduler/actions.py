@@ -153,23 +153,14 @@ def _config(resource: Resource, name: str) -> OperationConfig | None:
 
 
 def _wanted_monitors(resource: Resource) -> list[OperationConfig]:
-    """The recurring monitors for the role the resource will have."""
-    recurring = [op for op in resource.operations if op.name == "monitor" and op.interval_ms and op.enabled]
-    is_promoted = resource.next_role is Role.PROMOTED
-    wanted = []
-    for op in recurring:
-        role = role_of(op.role) if op.role else Role.STARTED
-        if is_promoted:
-            fits = role is Role.PROMOTED or (role is Role.STARTED and not op.role and not _has_promoted(recurring))
-        else:
-            fits = role in (Role.STARTED, Role.UNPROMOTED)
-        if fits:
-            wanted.append(op)
-    return wanted
-
-
-def _has_promoted(recurring: list[OperationConfig]) -> bool:
-    return any(role_of(op.role) is Role.PROMOTED for op in recurring)
+    """The recurring operations for the role the resource will have; one without a role serves every active role."""
+    wanted: dict[int, OperationConfig] = {}
+    for op in resource.operations:
+        if op.name != "monitor" or not op.interval_ms or not op.enabled:
+            continue
+        if not op.role or role_of(op.role) is resource.next_role:
+            wanted.setdefault(op.interval_ms, op)
+    return list(wanted.values())
 
 
 def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
@@ -183,7 +174,7 @@ def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> Non
     running = _running_monitors(resource, target)
     expected = OCF_RUNNING_PROMOTED if resource.next_role is Role.PROMOTED else 0
     for op in wanted:
-        is_running = running.get(op.interval_ms) == expected
+        is_running = op.interval_ms in running
         draft = Draft(ActionKind.MONITOR, resource, node, op.interval_ms, is_running, True, False, expected, op)
         if not resource.is_managed and target not in resource.active:
             continue

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 
-from hacluster.cib.model import SCORE_INFINITY, Cib
+from hacluster.cib.model import SCORE_INFINITY, Cib, Element
 from hacluster.scheduler.graph import Reason
+from hacluster.scheduler.references import References
 from hacluster.scheduler.scores import role_of
-from hacluster.scheduler.values import add, is_true, score
+from hacluster.scheduler.values import add, score
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
 MINUS_INFINITY = -SCORE_INFINITY
@@ -29,53 +31,63 @@ class Colocation:
     node_attribute: str = "#uname"
 
 
-def assign(cib: Cib, cluster: Cluster, promoted_scores: dict[str, dict[int, int]]) -> list[Colocation]:
+def assign(
+    cib: Cib, cluster: Cluster, references: References, promoted_scores: dict[str, dict[int, int]]
+) -> list[Colocation]:
     """Choose a node for every resource; gives the colocations that were looked at."""
-    colocations = read_colocations(cib, cluster)
+    colocations = read_colocations(cib, references)
     chooser = _Chooser(cluster, colocations, promoted_scores)
     for resource in sorted(cluster.resources, key=lambda found: (-found.priority, found.order)):
         chooser.assign(resource)
     return colocations
 
 
-def read_colocations(cib: Cib, cluster: Cluster) -> list[Colocation]:
-    """Simple colocations, and resource sets as chains of them."""
+def read_colocations(cib: Cib, references: References) -> list[Colocation]:
+    """Simple colocations, and resource sets as many of them."""
     found: list[Colocation] = []
     for element in cib.section("constraints").all("rsc_colocation"):
-        strength = score(element.get("score", "INFINITY"))
-        sets = list(element.all("resource_set"))
-        if not sets:
-            ends = (cluster.by_id.get(element.get("rsc")), cluster.by_id.get(element.get("with-rsc")))
-            roles = (role_of(element.get("rsc-role")), role_of(element.get("with-rsc-role")))
-            _add(found, element.id, ends, strength, roles, element.get("node-attribute", "#uname"))
+        if any(element.all("resource_set")):
+            _read_sets(found, element, references)
             continue
-        previous: Resource | None = None
-        for one in sets:
-            members = [cluster.by_id.get(ref.id) for ref in one.all("resource_ref")]
-            role = role_of(one.get("role"))
-            for member in members:
-                _add(found, element.id, (previous, member), strength, (role, role), "#uname")
-                if one.get("sequential", "true") != "false":
-                    previous = member
+        strength = score(element.get("score", "INFINITY"))
+        roles = (role_of(element.get("rsc-role")), role_of(element.get("with-rsc-role")))
+        for dependent in references.find(element.get("rsc")):
+            for primary in references.find(element.get("with-rsc")):
+                _add(found, element.id, dependent, primary, strength, roles, element.get("node-attribute", "#uname"))
     return found
+
+
+def _read_sets(found: list[Colocation], element: Element, references: References) -> None:
+    """Within a sequential set each member goes with the one before; the first of a set with the last of the next."""
+    sets = [
+        (references.in_set(one), role_of(one.get("role")), one.get("sequential", "true") != "false", one)
+        for one in element.all("resource_set")
+    ]
+    default = element.get("score", "INFINITY")
+    for members, role, is_sequential, one in sets:
+        strength = score(one.get("score", default))
+        pairs = list(pairwise(members)) if is_sequential else []
+        if strength < 0 and not is_sequential:
+            pairs = list(combinations(members, 2))
+        for earlier, later in pairs:
+            _add(found, element.id, later, earlier, strength, (role, role), "#uname")
+    for (dependents, role, in_turn, _), (primaries, with_role, with_turn, _) in pairwise(sets):
+        for dependent in dependents[:1] if in_turn else dependents:
+            for primary in primaries[-1:] if with_turn else primaries:
+                _add(found, element.id, dependent, primary, score(default), (role, with_role), "#uname")
 
 
 def _add(
     found: list[Colocation],
     name: str,
-    ends: tuple[Resource | None, Resource | None],
+    dependent: Resource,
+    primary: Resource,
     strength: int,
     roles: tuple[Role, Role],
     attribute: str,
 ) -> None:
-    dependent, primary = (_owner(end) for end in ends)
-    if dependent is not None and primary is not None and dependent is not primary:
+    if dependent is not primary:
         found.append(Colocation(name, dependent, primary, strength, roles[0], roles[1], attribute))
-
-
-def _owner(resource: Resource | None) -> Resource | None:
-    """Constraints on an instance are those of its clone."""
-    return resource.clone if resource is not None and resource.is_instance else resource
 
 
 class _Chooser:
@@ -355,4 +367,4 @@ def _homes(resource: Resource, role: Role) -> set[int]:
     }
 
 
-__all__ = ["Colocation", "assign", "is_true"]
+__all__ = ["Colocation", "assign"]

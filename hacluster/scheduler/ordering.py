@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from hacluster.cib.model import Cib, Element
 from hacluster.scheduler.actions import STONITH, Draft, Drafts
+from hacluster.scheduler.references import References
 from hacluster.scheduler.values import boolean, score
 from hacluster.scheduler.working import Cluster, Resource, Variant
 
@@ -37,7 +38,7 @@ class Rule:
         self.strength = strength
 
 
-def order_actions(cib: Cib, cluster: Cluster, drafts: Drafts) -> list[Rule]:
+def order_actions(cib: Cib, cluster: Cluster, references: References, drafts: Drafts) -> list[Rule]:
     rules: list[Rule] = []
     for resource in cluster.primitives():
         rules += _own_order(drafts, resource)
@@ -46,7 +47,7 @@ def order_actions(cib: Cib, cluster: Cluster, drafts: Drafts) -> list[Rule]:
     rules += _fencing_order(cluster, drafts)
     rules += _shutdown_order(drafts)
     for constraint in cib.section("constraints").all("rsc_order"):
-        rules += _constraint_order(cluster, drafts, constraint)
+        rules += _constraint_order(references, drafts, constraint)
     _settle(drafts, rules)
     return rules
 
@@ -153,7 +154,7 @@ def _shutdown_order(drafts: Drafts) -> list[Rule]:
 # ---------------------------------------------------------------- order constraints
 
 
-def _constraint_order(cluster: Cluster, drafts: Drafts, constraint: Element) -> list[Rule]:
+def _constraint_order(references: References, drafts: Drafts, constraint: Element) -> list[Rule]:
     kind = constraint.get("kind", "Mandatory").lower()
     if not constraint.get("kind") and constraint.get("score"):
         kind = "mandatory" if score(constraint.get("score")) > 0 else "optional"
@@ -161,19 +162,21 @@ def _constraint_order(cluster: Cluster, drafts: Drafts, constraint: Element) -> 
     mandatory = kind == "mandatory"
     sets = list(constraint.all("resource_set"))
     if not sets:
-        ends = cluster.by_id.get(constraint.get("first")), cluster.by_id.get(constraint.get("then"))
+        ends = references.find(constraint.get("first")), references.find(constraint.get("then"))
         actions = constraint.get("first-action", "start"), constraint.get("then-action") or ""
-        if ends[0] is None or ends[1] is None:
-            return []
-        return _pair_order(drafts, ends[0], ends[1], (actions[0], actions[1] or actions[0]), mandatory, symmetrical)
-    return _set_order(cluster, drafts, sets, mandatory, symmetrical)
+        both = (actions[0], actions[1] or actions[0])
+        pairs = [(first, then) for first in ends[0] for then in ends[1]]
+        return [rule for a, b in pairs for rule in _pair_order(drafts, a, b, both, mandatory, symmetrical)]
+    return _set_order(references, drafts, sets, mandatory, symmetrical)
 
 
-def _set_order(cluster: Cluster, drafts: Drafts, sets: list[Element], mandatory: bool, symmetrical: bool) -> list[Rule]:
+def _set_order(
+    references: References, drafts: Drafts, sets: list[Element], mandatory: bool, symmetrical: bool
+) -> list[Rule]:
     rules: list[Rule] = []
     before: list[Resource] = []
     for one in sets:
-        members = [found for ref in one.all("resource_ref") if (found := cluster.by_id.get(ref.id)) is not None]
+        members = references.in_set(one)
         is_chain = boolean(one.get("sequential", ""), True)
         actions = (one.get("action", "start"), one.get("action", "start"))
         pairs = list(pairwise(members)) if is_chain else []

@@ -13,6 +13,7 @@ from hacluster.scheduler.assign import assign
 from hacluster.scheduler.graph import TransitionGraph
 from hacluster.scheduler.history import interpret
 from hacluster.scheduler.ordering import order_actions
+from hacluster.scheduler.references import References
 from hacluster.scheduler.scores import score_nodes
 from hacluster.scheduler.unpack import unpack
 from hacluster.scheduler.vertices import build_graph
@@ -23,8 +24,9 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     moment = now.timestamp() if isinstance(now, datetime) else now
     cluster = unpack(cib, moment)
     interpret(cluster)
-    promoted_scores = score_nodes(cib, cluster)
-    assign(cib, cluster, promoted_scores)
+    references = References(cib, cluster)
+    promoted_scores = score_nodes(cib, cluster, references)
+    assign(cib, cluster, references, promoted_scores)
     drafts = draft_actions(cluster)
-    rules = order_actions(cib, cluster, drafts)
+    rules = order_actions(cib, cluster, references, drafts)
     return build_graph(cluster, drafts, rules)

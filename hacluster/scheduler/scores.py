@@ -10,23 +10,27 @@ import re
 from collections.abc import Iterator
 
 from hacluster.cib.model import SCORE_INFINITY, Cib, Element
+from hacluster.scheduler.references import References
+from hacluster.scheduler.tickets import apply_tickets
 from hacluster.scheduler.unpack import fail_count_of
-from hacluster.scheduler.values import rule_applies, score
+from hacluster.scheduler.values import add, rule_applies, score
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
 _PROMOTED_WORDS = ("promoted", "master")
 
 
-def score_nodes(cib: Cib, cluster: Cluster) -> dict[str, dict[int, int]]:
+def score_nodes(cib: Cib, cluster: Cluster, references: References) -> dict[str, dict[int, int]]:
     """Fill in the scores; gives the additional scores for the promoted role, by clone and node."""
     _base(cluster)
     promoted: dict[str, dict[int, int]] = {}
     for constraint in cib.section("constraints").all("rsc_location"):
-        for resource in targets_of(cib, cluster, constraint):
+        for resource in targets_of(cluster, constraint, references):
             _apply_location(cluster, constraint, resource, promoted)
     for resource in cluster.primitives():
         _stick(cluster, resource)
         _count_failures(cluster, resource)
+    for name in sorted(apply_tickets(cib, cluster, references)):
+        promoted[name] = {node.index: -SCORE_INFINITY for node in cluster.nodes}
     return promoted
 
 
@@ -38,21 +42,16 @@ def _base(cluster: Cluster) -> None:
             resource.scores[node.index] = 0
 
 
-def targets_of(cib: Cib, cluster: Cluster, constraint: Element) -> Iterator[Resource]:
-    """The resources a location constraint is about: by id, pattern, tag or set."""
+def targets_of(cluster: Cluster, constraint: Element, references: References) -> Iterator[Resource]:
+    """The resources a location constraint is about: by id, pattern, tag, template or set."""
     pattern = constraint.get("rsc-pattern")
     if pattern:
         for resource in [*cluster.resources, *(child for top in cluster.resources for child in top.children)]:
             if re.search(pattern, resource.base_id):
                 yield resource
         return
-    names = [constraint.get("rsc")] if constraint.get("rsc") else []
-    names += [ref.id for one in constraint.all("resource_set") for ref in one.all("resource_ref")]
-    tags = {tag.id: [ref.id for ref in tag.all("obj_ref")] for tag in cib.section("tags").all("tag")}
-    for member in [member for name in names for member in tags.get(name, [name])]:
-        found = cluster.by_id.get(member)
-        if found is not None:
-            yield found.clone if found.is_instance and found.clone is not None else found
+    for resource, _ in references.all_in(constraint):
+        yield resource
 
 
 def _apply_location(
@@ -95,7 +94,7 @@ def _give(
         clone = resource if resource.variant is Variant.CLONE else resource.clone
         if clone is not None:
             found = promoted.setdefault(clone.id, {})
-            found[node.index] = found.get(node.index, 0) + given
+            found[node.index] = add(found.get(node.index, 0), given)
         return
     resource.add_score(node, given, cause)
 

@@ -1,0 +1,69 @@
+"""Tickets of a cluster of clusters: who may run where the permit has not been granted.
+
+Reads `rsc_ticket` constraints and the ticket states of the status section; writes bans, fencing and freezes into the
+working model and gives the clones that may not have a promoted instance.
+"""
+
+from __future__ import annotations
+
+from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
+from hacluster.scheduler.references import References
+from hacluster.scheduler.values import is_true
+from hacluster.scheduler.working import Cluster, Resource
+
+_PROMOTED = ("promoted", "master")
+
+
+def apply_tickets(cib: Cib, cluster: Cluster, references: References) -> set[str]:
+    """Ban what depends on a missing ticket; gives the ids of clones that must not be promoted."""
+    states = {state.id: state for state in (cib.status.find("tickets") or NOTHING).all("ticket_state")}
+    unpromotable: set[str] = set()
+    for constraint in cib.section("constraints").all("rsc_ticket"):
+        state = states.get(constraint.get("ticket"), NOTHING)
+        granted, standby = is_true(state.get("granted")), is_true(state.get("standby"))
+        if granted and not standby:
+            continue
+        for resource, role in references.all_in(constraint):
+            is_promoted = role.lower() in _PROMOTED
+            if is_promoted:
+                unpromotable.add(resource.id)
+            policy = _policy(cluster, constraint, is_promoted)
+            for primitive in resource.primitives():
+                _withhold(cluster, primitive, policy, is_promoted, granted, constraint.get("ticket"))
+    return unpromotable
+
+
+def _policy(cluster: Cluster, constraint: Element, is_promoted: bool) -> str:
+    policy = constraint.get("loss-policy").lower() or ("demote" if is_promoted else "stop")
+    return "stop" if policy == "fence" and not cluster.options.fencing_enabled else policy
+
+
+def _withhold(
+    cluster: Cluster, resource: Resource, policy: str, is_promoted: bool, granted: bool, ticket: str
+) -> None:
+    if granted or not resource.active:
+        # A ticket in standby lets go gently: what runs may go on only in the unpromoted role.
+        if not is_promoted or policy == "stop":
+            _ban(cluster, resource, f"ticket {ticket} is in standby" if granted else f"no ticket {ticket}")
+        return
+    lost = f"ticket {ticket} was lost"
+    match policy:
+        case "freeze":
+            resource.is_managed = False
+            resource.is_blocked = True
+        case "fence":
+            _ban(cluster, resource, lost)
+            for index in sorted(resource.active):
+                node = cluster.nodes[index]
+                node.is_unclean, node.fence_reason = True, node.fence_reason or f"deadman: {lost}"
+        case "demote" if is_promoted:
+            pass
+        case _:
+            _ban(cluster, resource, lost)
+
+
+def _ban(cluster: Cluster, resource: Resource, cause: str) -> None:
+    for node in cluster.nodes:
+        resource.add_score(node, -SCORE_INFINITY, cause)
+
+
