@@ -158,7 +158,8 @@ class SecureConnection(asyncio.Protocol):
     # Records
 
     def send(self, record: bytes) -> None:
-        if self._is_open and self._transport is not None:
+        """To a connection that is breaking nothing can be sent; the stream sends it again over the next one."""
+        if self._is_open and self._transport is not None and not self._transport.is_closing():
             self._send(record)
 
     def _send(self, record: bytes) -> None:
