@@ -71,8 +71,7 @@ def _summary(view: View, now: float) -> list[str]:
         f"  * Last updated: {ctime(now)}",
         change,
         f"  * {nodes} node{'s' if nodes != 1 else ''} configured",
-        f"  * {count} resource instance{'s' if count != 1 else ''} configured"
-        + (f" ({', '.join(marks)})" if marks else ""),
+        f"  * {count} resource instance{'s' if count != 1 else ''} configured{marked}",
     ]
     return [line for line in lines if line]
 
