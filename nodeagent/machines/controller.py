@@ -46,6 +46,7 @@ from nodeagent.machines.status_section import (
 from nodeagent.machines.transition import Transition
 
 LOOK_AGAIN_MS = 2_000
+PROGRESS, PROGRESS_MS = "progress", 200
 RECHECK_DEFAULT_MS = 15 * 60_000
 _MEMBER = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member", "crm-debug-origin": "hacluster"}
 _LOST = {"in_ccm": "false", "crmd": "offline", "join": "down"}
@@ -276,7 +277,8 @@ class Controller(Machine):
             self.set_timer("recheck", after_ms)
 
     def timer(self, name: str) -> None:
-        self._need("time has passed")
+        if name != PROGRESS:
+            self._need("time has passed")
 
     @on(TransitionEnded)
     def _ended(self, event: TransitionEnded) -> None:
@@ -320,7 +322,18 @@ class Controller(Machine):
             state = "S_STOPPING"
         self.here.state = state
         if self.here.is_dc and (state, self._progress) != self._spread:
-            self._spread = state, self._progress
+            self._tell_progress(state)
+
+    def _tell_progress(self, state: str) -> None:
+        """A new state is told at once; how many actions are done, a few times a second at most."""
+        told_state, told = self._spread
+        now = self._progress
+        is_same = told is not None and now is not None and (told.number, told.state) == (now.number, now.state)
+        if is_same and told_state == state and self.has_timer(PROGRESS):
+            return
+        self._spread = state, now
+        self.set_timer(PROGRESS, PROGRESS_MS)
+        if self.here.is_dc:
             self.send_members(ProgressSpread(term=self.here.view.term, state=state, progress=self._progress))
             if self._progress is not None:
                 self.give(PublishUpdate(self._progress))
@@ -336,7 +349,6 @@ class Controller(Machine):
         graph = self._transition.graph
         if graph is None:
             return None
-        real = {action.id for action in graph.actions if not action.pseudo}
         state = "done"
         if self._transition.is_running:
             fencing = [action for action in self._transition.in_flight.values() if action.kind == "fence"]
@@ -346,10 +358,10 @@ class Controller(Machine):
         return TransitionProgress(
             number=self._transition.number,
             state=state,
-            done=len(real & self._transition.done),
-            total=len(real),
+            done=self._transition.done_count,
+            total=self._transition.total_count,
             cause=self._transition.aborted_by,
-            summary=tuple(change.text() for change in graph.changes),
+            summary=self._transition.summary,
             started_at_ms=self._started_at_ms,
         )
 

@@ -113,7 +113,10 @@ class Node:
         self._handle(event, effects)
         self.replication.flush()
         self._drain(effects)
+        state = self.here.state
         self.controller.consider()
+        if self.here.state != state:
+            self.here.out.append(PublishUpdate(say.InfoChanged(info=self.info())))
         self._drain(effects)
         # An agent that ends says first why.
         return sorted(effects, key=lambda effect: isinstance(effect, LAST_EFFECTS))

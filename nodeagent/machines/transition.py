@@ -31,6 +31,7 @@ from nodeagent.machines.status_section import attributes_of, with_lrm_resource
 if TYPE_CHECKING:
     from hacluster.scheduler.graph import Action, TransitionGraph
 
+DELAYED = "delayed "
 LATE_MS = 60_000
 """How much later than its timeout an action may be reported (`cluster-delay`)."""
 
@@ -46,6 +47,9 @@ class Transition(Machine):
         self.done: set[int] = set()
         self.failed: set[int] = set()
         self.in_flight: dict[int, Action] = {}
+        self.done_count = self.total_count = 0
+        """Without milestones."""
+        self.summary: tuple[str, ...] = ()
         self._uuid = ""
         self._actions: dict[int, Action] = {}
         self._waits_for: dict[int, int] = {}
@@ -62,6 +66,8 @@ class Transition(Machine):
         if not self._uuid:
             self._uuid = f"{self.here.luck.getrandbits(32):08x}-0000-4000-8000-{self.here.luck.getrandbits(48):012x}"
         self._actions = {action.id: action for action in graph.actions}
+        self.done_count, self.total_count = 0, sum(not action.pseudo for action in graph.actions)
+        self.summary = tuple(change.text() for change in graph.changes)
         self._waits_for = dict.fromkeys(self._actions, 0)
         behind: dict[int, list[int]] = defaultdict(list)
         for first, then in sorted(set(graph.orderings)):
@@ -115,6 +121,7 @@ class Transition(Machine):
 
     def _complete(self, number: int) -> None:
         self.done.add(number)
+        self.done_count += not self._actions[number].pseudo
         for then in self._behind.get(number, []):
             self._waits_for[then] -= 1
             if self._waits_for[then] == 0:
@@ -136,6 +143,8 @@ class Transition(Machine):
                 self._finish(action.id, is_ok=False)
             case "cancel":
                 self._cancel(action)
+            case _ if action.start_delay_ms:
+                self.set_timer(f"{DELAYED}{action.id}", action.start_delay_ms)
             case _:
                 self._run(action)
 
@@ -158,8 +167,14 @@ class Transition(Machine):
             on_fail=action.on_fail,
             digests=action.digests,
         )
-        self.set_timer(str(action.id), action.timeout_ms + action.start_delay_ms + LATE_MS)
+        self.set_timer(str(action.id), action.timeout_ms + LATE_MS)
         self.send(action.node, order)
+
+    def _start_delayed(self, action: Action) -> None:
+        if self.aborted_by or action.node not in self.here.view.members:
+            self._finish(action.id, is_ok=False)
+        else:
+            self._run(action)
 
     def _cancel(self, action: Action) -> None:
         order = CancelRecurring(
@@ -194,6 +209,9 @@ class Transition(Machine):
         self._finish(done.action, is_ok=done.is_ok)
 
     def timer(self, name: str) -> None:
+        if name.startswith(DELAYED):
+            self._start_delayed(self.in_flight[int(name.removeprefix(DELAYED))])
+            return
         self._finish(int(name), is_ok=False)
 
     def _finish(self, number: int, *, is_ok: bool) -> None:
@@ -201,6 +219,7 @@ class Transition(Machine):
         if action is None:
             return
         self.clear_timer(str(number))
+        self.clear_timer(f"{DELAYED}{number}")
         if is_ok or action.can_fail:
             self._complete(number)
         else:
