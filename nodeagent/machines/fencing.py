@@ -27,6 +27,7 @@ from nodeagent.machines.events import (
     MemberGone,
     MemberJoined,
     PeerHeard,
+    ViewChanged,
 )
 from nodeagent.machines.fence_delay import priority_delay_ms
 from nodeagent.machines.fence_devices import Device, Step, devices, steps_for, time_ms
@@ -111,6 +112,17 @@ class Fencing(Machine):
             request = self._requests.get(target)
             if request is not None:
                 self._device_ended(request, is_ok=False, reason="it gave no answer in time")
+
+    @on(ViewChanged)
+    def _view_changed(self, event: ViewChanged) -> None:
+        """A partition that has lost its quorum does not try again by itself: the scheduler says what it may."""
+        if not self.here.is_dc or self.here.view.has_quorum:
+            return
+        for target in [target for target in self._delayed if target not in self.here.view.members]:
+            del self._delayed[target]
+            self.clear_timer(f"retry {target}")
+            self._tell_waiters(target, is_ok=False, reason="quorum was lost")
+            self.give(FencingFinished(target, False, self.here.name))
 
     def _begin(self, event: FenceNeeded) -> None:
         if event.target == self.here.name and not self.here.members_but_self():

@@ -97,11 +97,11 @@ class Judges:
             raise Violation(f"{host.name} leaves while {', '.join(sorted(host.active))} runs there")
 
     def happened(self, world: World, host: Host, record: say.EventRecord) -> None:
-        """Of three and more nodes only a partition with more than half of them may fence."""
+        """Of three and more nodes only a partition with more than half of them may fence others than its own."""
         if record.code != "fence.requested" or host.node is None or len(world.names) < 3:
             return
-        if len(host.node.here.view.members) * 2 <= len(world.names):
-            members = sorted(host.node.here.view.members)
+        members = sorted(host.node.here.view.members)
+        if len(members) * 2 <= len(world.names) and record.fields["node"] not in members:
             raise Violation(f"{host.name} wants {record.fields['node']} fenced with only {members} as members")
 
     # Changes
