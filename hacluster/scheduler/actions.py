@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from hacluster.scheduler.digests import Change, change_of, monitor_has_changed
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.history import OCF_NOT_RUNNING, OCF_RUNNING_PROMOTED
 from hacluster.scheduler.scores import role_of
+from hacluster.scheduler.unpack import fail_count_of, has_only_expired_failures
 from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
 
 STONITH = "stonith"
@@ -45,8 +47,10 @@ class Drafts:
     probes: dict[str, list[Draft]] = field(default_factory=dict)
     """by the resource's name in the configuration, as every instance waits for all of them"""
     monitors: dict[Resource, list[Draft]] = field(default_factory=dict)
+    stopped_monitors: dict[Resource, list[Draft]] = field(default_factory=dict)
     cancels: dict[Resource, list[Draft]] = field(default_factory=dict)
     deletes: dict[Resource, list[Draft]] = field(default_factory=dict)
+    reloads: dict[Resource, Draft] = field(default_factory=dict)
     fences: dict[int, Draft] = field(default_factory=dict)
     shutdowns: dict[int, Draft] = field(default_factory=dict)
 
@@ -63,7 +67,9 @@ def draft_actions(cluster: Cluster) -> Drafts:
             continue
         _draft_placement(cluster, drafts, resource)
         _draft_monitors(cluster, drafts, resource)
+        _draft_stopped_monitors(cluster, drafts, resource)
         _draft_deletes(cluster, drafts, resource)
+        _draft_clearing(cluster, drafts, resource)
     _draft_probes(cluster, drafts)
     _draft_shutdowns(cluster, drafts)
     return drafts
@@ -98,7 +104,8 @@ def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> No
     if resource.is_blocked or not resource.is_managed:
         return
     target = resource.target
-    must_restart = target is not None and target in resource.failed_on
+    change = _change(cluster, drafts, resource)
+    must_restart = target is not None and (target in resource.failed_on or change is Change.RESTART)
     for index in sorted(resource.active):
         stays = index == target
         _draft_stop(cluster, drafts, resource, index, optional=stays and not must_restart and len(resource.active) == 1)
@@ -109,6 +116,19 @@ def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> No
     if resource.next_role is Role.PROMOTED:
         is_promoted = runs_there and resource.active[target] is Role.PROMOTED
         _draft_promote(cluster, drafts, resource, target, optional=is_promoted)
+
+
+def _change(cluster: Cluster, drafts: Drafts, resource: Resource) -> Change:
+    """Whether changed parameters ask for a restart; a reload is drafted at once."""
+    if resource.target is None or resource.target not in resource.active:
+        return Change.NONE
+    node = cluster.nodes[resource.target]
+    if not node.is_online or node.is_unclean:
+        return Change.NONE
+    change = change_of(resource, node)
+    if change is Change.RELOAD:
+        drafts.reloads[resource] = drafts.add(Draft(ActionKind.RELOAD_AGENT, resource, node))
+    return change
 
 
 def _draft_stop(cluster: Cluster, drafts: Drafts, resource: Resource, index: int, *, optional: bool) -> None:
@@ -154,13 +174,14 @@ def _config(resource: Resource, name: str) -> OperationConfig | None:
 
 def _wanted_monitors(resource: Resource) -> list[OperationConfig]:
     """The recurring operations for the role the resource will have; one without a role serves every active role."""
-    wanted: dict[int, OperationConfig] = {}
+    first: dict[int, OperationConfig] = {}
     for op in resource.operations:
-        if op.name != "monitor" or not op.interval_ms or not op.enabled:
-            continue
-        if not op.role or role_of(op.role) is resource.next_role:
-            wanted.setdefault(op.interval_ms, op)
-    return list(wanted.values())
+        if op.name == "monitor" and op.interval_ms:
+            # Two of the same interval could not be told apart: the first one counts.
+            first.setdefault(op.interval_ms, op)
+    return [
+        op for op in first.values() if op.enabled and (not op.role or role_of(op.role) is resource.next_role)
+    ]
 
 
 def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
@@ -174,7 +195,9 @@ def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> Non
     running = _running_monitors(resource, target)
     expected = OCF_RUNNING_PROMOTED if resource.next_role is Role.PROMOTED else 0
     for op in wanted:
-        is_running = op.interval_ms in running
+        is_running = op.interval_ms in running and not monitor_has_changed(
+            resource, node, op.interval_ms, op.timeout_ms
+        )
         draft = Draft(ActionKind.MONITOR, resource, node, op.interval_ms, is_running, True, False, expected, op)
         if not resource.is_managed and target not in resource.active:
             continue
@@ -183,6 +206,28 @@ def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> Non
         if interval_ms not in {op.interval_ms for op in wanted}:
             cancel = Draft(ActionKind.CANCEL, resource, node, interval_ms, detail="monitor")
             drafts.cancels.setdefault(resource, []).append(drafts.add(cancel))
+
+
+def _draft_stopped_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
+    """Monitors of role Stopped watch the nodes on which the resource shall not run."""
+    wanted = [
+        op
+        for op in resource.operations
+        if op.name == "monitor" and op.interval_ms and op.enabled and op.role and role_of(op.role) is Role.STOPPED
+    ]
+    if not wanted or (resource.clone is not None and not resource.clone.is_unique) or resource.is_blocked:
+        return
+    for node in cluster.nodes:
+        if not node.is_online or node.is_unclean:
+            continue
+        running = _running_monitors(resource, node.index)
+        for op in wanted:
+            if node.index == resource.target:
+                continue
+            is_running = op.interval_ms in running
+            expected = OCF_NOT_RUNNING
+            draft = Draft(ActionKind.MONITOR, resource, node, op.interval_ms, is_running, True, False, expected, op)
+            drafts.stopped_monitors.setdefault(resource, []).append(drafts.add(draft))
 
 
 def _running_monitors(resource: Resource, index: int) -> dict[int, int]:
@@ -198,6 +243,16 @@ def _running_monitors(resource: Resource, index: int) -> dict[int, int]:
 
 
 # ---------------------------------------------------------------- probes and clean-up
+
+
+def _draft_clearing(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
+    """Failcounts that no longer count, or of a resource that is no longer configured, are taken away."""
+    for node in cluster.nodes:
+        if not node.is_online or node.is_unclean or node.index not in resource.history:
+            continue
+        is_over = has_only_expired_failures(cluster, resource, node)
+        if is_over or (resource.is_orphan and fail_count_of(cluster, resource, node)[0]):
+            drafts.add(Draft(ActionKind.CLEAR_FAILCOUNT, resource, node))
 
 
 def _draft_probes(cluster: Cluster, drafts: Drafts) -> None:

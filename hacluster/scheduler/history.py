@@ -47,7 +47,8 @@ def _interpret_on(cluster: Cluster, resource: Resource, node: Node) -> None:
         _read(cluster, resource, node, operation, finding)
     if finding.role > Role.STOPPED:
         resource.active[node.index] = finding.role
-    if finding.failed_by is not None and finding.on_fail != "ignore":
+    # What ran on an unclean node starts afresh once the node has been fenced.
+    if finding.failed_by is not None and finding.on_fail != "ignore" and not node.is_unclean:
         _consequences(cluster, resource, node, finding)
 
 

@@ -63,11 +63,15 @@ def _own_order(drafts: Drafts, resource: Resource) -> list[Rule]:
     for stop in stops:
         rules += [Rule(probe, stop) for probe in probes]
         rules += [Rule(stop, delete) for delete in drafts.deletes.get(resource, []) if delete.node is stop.node]
+        rules += [Rule(stop, monitor) for monitor in drafts.stopped_monitors.get(resource, [])]
         rules += [Rule(cancel, stop) for cancel in drafts.cancels.get(resource, []) if cancel.node is stop.node]
     if start is None:
         return rules
     rules += [Rule(stop, start, Strength.RUNNABLE) for stop in stops]
     rules += [Rule(probe, start, Strength.RUNNABLE) for probe in probes]
+    for reload in [drafts.reloads[resource]] if resource in drafts.reloads else []:
+        rules.append(Rule(start, reload, Strength.RUNNABLE))
+        rules += [Rule(reload, monitor) for monitor in drafts.monitors.get(resource, [])]
     for monitor in drafts.monitors.get(resource, []):
         rules.append(Rule(start, monitor, Strength.RUNNABLE | Strength.IMPLIES_THEN))
         if promote is not None:
@@ -113,9 +117,9 @@ def between(
             starts = drafts.start.get(first), drafts.start.get(then)
             if starts[0] is not None and starts[1] is not None:
                 rules.append(Rule(starts[0], starts[1], forward))
-            elif mandatory and starts[1] is not None and not first.active:
+            elif mandatory and starts[1] is not None and first.target is None:
                 # What isn't started at all holds back whatever has to come after it.
-                starts[1].runnable = starts[1].runnable and starts[1].optional
+                _hold_back(drafts, then)
             if symmetrical:
                 rules += [
                     Rule(stop_then, stop_first, backward)
@@ -209,13 +213,21 @@ def _pair_order(
     return rules
 
 
+def _hold_back(drafts: Drafts, then: Resource) -> None:
+    """Stopped, it can't start; active, it has to stop."""
+    start = drafts.start[then]
+    start.runnable = start.optional = False
+    for stop in drafts.stop.get(then, []):
+        stop.optional = False
+
+
 def _any_of(drafts: Drafts, firsts: list[Resource], thens: list[Resource]) -> list[Rule]:
     """A clone that comes first is enough when one of its instances runs."""
     starts = [drafts.start[one] for one in firsts if one in drafts.start]
     if not any(start.runnable or start.optional for start in starts):
         for then in thens:
-            if (start := drafts.start.get(then)) is not None and not start.optional:
-                start.runnable = False
+            if then in drafts.start:
+                _hold_back(drafts, then)
     return []
 
 

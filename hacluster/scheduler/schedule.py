@@ -12,6 +12,7 @@ from hacluster.scheduler.actions import draft_actions
 from hacluster.scheduler.assign import assign
 from hacluster.scheduler.graph import TransitionGraph
 from hacluster.scheduler.history import interpret
+from hacluster.scheduler.notifications import add_notifications
 from hacluster.scheduler.ordering import order_actions
 from hacluster.scheduler.references import References
 from hacluster.scheduler.scores import score_nodes
@@ -29,4 +30,5 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     assign(cib, cluster, references, promoted_scores)
     drafts = draft_actions(cluster)
     rules = order_actions(cib, cluster, references, drafts)
+    rules += add_notifications(cluster, drafts)
     return build_graph(cluster, drafts, rules)

@@ -172,7 +172,7 @@ class _Maker:
     def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
         variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
         template = self._templates.get(element.get("template"), NOTHING)
-        resource = Resource(element.id + suffix, variant, element, parent, order=self._count)
+        resource = Resource(element.id + suffix, variant, element, parent, template, order=self._count)
         self._count += 1
         resource.meta = self._meta(element, template, parent)
         self._read_common(resource)
@@ -317,6 +317,13 @@ def _free_instance(cluster: Cluster, maker: _Maker, clone: Resource, base: str, 
     return next(part for part in instance.primitives() if part.base_id == base)
 
 
+def has_only_expired_failures(cluster: Cluster, resource: Resource, node: Node) -> bool:
+    """Whether there is a failcount that no longer counts, so that it can be cleared."""
+    prefix = f"fail-count-{resource.shown_id}#"
+    is_counted = any(name.startswith(prefix) and score(value) > 0 for name, value in node.attributes.items())
+    return is_counted and fail_count_of(cluster, resource, node)[0] == 0
+
+
 def fail_count_of(cluster: Cluster, resource: Resource, node: Node) -> tuple[int, float]:
     """(sum of the failcounts that haven't expired, unix time of the newest failure) of a resource on a node."""
     total, newest = 0, 0.0
@@ -336,4 +343,4 @@ def fail_count_of(cluster: Cluster, resource: Resource, node: Node) -> tuple[int
     return total, newest
 
 
-__all__ = ["Role", "fail_count_of", "fail_counts", "pairs", "unpack", "unpack_options"]
+__all__ = ["Role", "fail_count_of", "has_only_expired_failures", "fail_counts", "pairs", "unpack", "unpack_options"]

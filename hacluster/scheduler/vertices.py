@@ -6,14 +6,13 @@ Reads settled drafts and rules; gives the frozen TransitionGraph with placement,
 from __future__ import annotations
 
 from collections import defaultdict
-from hashlib import md5
 
 from hacluster.scheduler.actions import Draft, Drafts
+from hacluster.scheduler.digests import digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
 from hacluster.scheduler.ordering import Rule
-from hacluster.scheduler.unpack import pairs
 from hacluster.scheduler.values import duration_ms
-from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Resource, Role
 
 FEATURE_SET = "3.16.2"
 
@@ -110,24 +109,6 @@ def _vertex(cluster: Cluster, draft: Draft, number: int) -> Action:
         meta=_meta(resource, draft, timeout_ms),
         digests={"op-digest": digest(parameters, draft.interval_ms, timeout_ms)},
     )
-
-
-def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
-    """Instance attributes as they hold on the node."""
-    return pairs(resource.element, "instance_attributes", node.attributes)
-
-
-def digest(parameters: dict[str, str], interval_ms: int, timeout_ms: int) -> str:
-    """MD5 of the parameters in Pacemaker's form (conformance README, "op-digest"); it detects change, nothing more."""
-    shown = dict(parameters)
-    if interval_ms:
-        shown["CRM_meta_timeout"] = str(timeout_ms)
-    inner = "".join(f' {name}="{_escaped(value)}"' for name, value in sorted(shown.items()))
-    return md5(f" <parameters{inner}/>\n".encode(), usedforsecurity=False).hexdigest()
-
-
-def _escaped(value: str) -> str:
-    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
 def _meta(resource: Resource, draft: Draft, timeout_ms: int) -> dict[str, str]:
@@ -255,5 +236,3 @@ def _change_of(resource: Resource, drafts: Drafts) -> Change | None:
     demotes = [draft for draft in drafts.demote.get(resource, []) if _happens(draft)]
     return Change(word="Demote", source=demotes[0].node.uname, **common) if demotes else None
 
-
-__all__ = ["Variant", "build_graph", "digest", "parameters_of"]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
-from hacluster.cib.model import SCORE_INFINITY, Element
+from hacluster.cib.model import NOTHING, SCORE_INFINITY, Element
 from hacluster.cib.status import Operation
 from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.values import add
@@ -79,6 +79,7 @@ class Resource:
     variant: Variant
     element: Element
     parent: Resource | None = None
+    template: Element = NOTHING
     children: list[Resource] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
     order: int = 0

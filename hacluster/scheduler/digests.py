@@ -1,0 +1,69 @@
+"""Digests of parameters: how a changed configuration is noticed.
+
+Reads a resource's parameters and its history; says whether what runs was started with the same ones.
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from hashlib import md5
+
+from hacluster.cib.status import Operation
+from hacluster.scheduler.unpack import pairs
+from hacluster.scheduler.working import Node, Resource
+
+
+class Change(Enum):
+    NONE = auto()
+    RELOAD = auto()
+    """Only parameters that the agent can take over while it runs."""
+    RESTART = auto()
+
+
+def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
+    """Instance attributes as they hold on the node, the template's among them."""
+    inherited = pairs(resource.template, "instance_attributes", node.attributes)
+    return inherited | pairs(resource.element, "instance_attributes", node.attributes)
+
+
+def digest(parameters: dict[str, str], interval_ms: int, timeout_ms: int) -> str:
+    """MD5 of the parameters in Pacemaker's form (conformance README, "op-digest"); it detects change, nothing more."""
+    shown = dict(parameters)
+    if interval_ms:
+        shown["CRM_meta_timeout"] = str(timeout_ms)
+    inner = "".join(f' {name}="{_escaped(value)}"' for name, value in sorted(shown.items()))
+    return md5(f" <parameters{inner}/>\n".encode(), usedforsecurity=False).hexdigest()
+
+
+def _escaped(value: str) -> str:
+    return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def change_of(resource: Resource, node: Node) -> Change:
+    """What the newest start on the node asks for, compared with the configuration."""
+    starts = [op for op in resource.history.get(node.index, []) if op.name in ("start", "migrate_from")]
+    if not starts or resource.is_orphan:
+        return Change.NONE
+    newest = starts[-1]
+    known = newest.element.get("op-digest")
+    if not known or known == digest(parameters_of(resource, node), 0, 0):
+        return Change.NONE
+    return _what_kind(newest, parameters_of(resource, node))
+
+
+def _what_kind(start: Operation, parameters: dict[str, str]) -> Change:
+    names = start.element.get("op-force-restart").split()
+    wanted = start.element.get("op-restart-digest")
+    if not wanted:
+        return Change.RESTART
+    needing_restart = {name: value for name, value in parameters.items() if name in names}
+    return Change.RELOAD if digest(needing_restart, 0, 0) == wanted else Change.RESTART
+
+
+def monitor_has_changed(resource: Resource, node: Node, interval_ms: int, timeout_ms: int) -> bool:
+    """Whether a recurring monitor runs with other parameters, or another timeout, than configured."""
+    for operation in reversed(resource.history.get(node.index, [])):
+        if operation.name == "monitor" and operation.interval_ms == interval_ms:
+            known = operation.element.get("op-digest")
+            return bool(known) and known != digest(parameters_of(resource, node), interval_ms, timeout_ms)
+    return False
