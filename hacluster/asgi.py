@@ -1,6 +1,7 @@
 """What uvicorn runs: HTTP to Django, /ws/ to the consumers, and the feed for as long as the process lives."""
 
 import os
+import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hacluster.settings")
 
@@ -14,6 +15,9 @@ from django.urls import path  # noqa: E402
 
 from webui.consumers import LiveConsumer  # noqa: E402
 from webui.feed import feed  # noqa: E402
+
+# Files of the console are small and lie on the local disk: reading them in a thread's turn is what is wanted here.
+warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
 _router = ProtocolTypeRouter(
     {

@@ -92,6 +92,8 @@ class Picture:
     """CIB version: admin_epoch.epoch.num_updates."""
     nodes: dict[str, Node] = field(default_factory=dict)
     resources: dict[str, Resource] = field(default_factory=dict)
+    children: dict[str, list[str]] = field(default_factory=dict)
+    """Resource -> its members, in their order."""
     cells: dict[tuple[str, str], Cell] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
     purposes: tuple[Problem, ...] = ()
@@ -107,8 +109,7 @@ class Picture:
         """The primitives below a resource, itself included when it is one."""
         if self.resources[resource].kind == "primitive":
             return [resource]
-        children = [each.id for each in self.resources.values() if each.parent == resource]
-        return [leaf for child in children for leaf in self.leaves(child)]
+        return [leaf for child in self.children.get(resource, ()) for leaf in self.leaves(child)]
 
 
 def picture_of(cib: Cib, info: AgentInfo | None, transition: TransitionProgress | None = None) -> Picture:
@@ -128,6 +129,7 @@ def picture_of(cib: Cib, info: AgentInfo | None, transition: TransitionProgress 
         version=str(cib.version),
         nodes=nodes,
         resources=resources,
+        children=_children(resources),
         cells=cells,
         transition=transition,
     )
@@ -145,6 +147,13 @@ def _with_running(nodes: dict[str, Node], cells: dict[tuple[str, str], Cell]) ->
         state = "draining" if node.state == "standby" and running else node.state
         counted[name] = replace(node, running=running, state=state)
     return counted
+
+
+def _children(resources: dict[str, Resource]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for each in resources.values():
+        found.setdefault(each.parent, []).append(each.id)
+    return found
 
 
 _PLANNED = re.compile(r"^(?:Start|Move|Recover|Restart|Migrate) (\S+) \(.*?(\S+)\)")

@@ -85,7 +85,8 @@ def console(tmp_path_factory) -> Iterator[Console]:
     agent.stop()
 
 
-@pytest.fixture(scope="session")
+# Playwright keeps an event loop in the main thread: it must end before an asynchronous test of another module begins.
+@pytest.fixture(scope="module")
 def chromium():
     if not CHROMIUM.exists():
         pytest.skip("no /usr/bin/chromium: install the Debian package chromium")
@@ -99,7 +100,7 @@ def chromium():
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def logged_in(console, chromium):
     """The cookies of an administrator's session."""
     context = chromium.new_context(locale="en-US")
