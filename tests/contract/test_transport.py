@@ -353,3 +353,32 @@ async def test_keys_roll_while_heartbeats_and_messages_go_on(engines: dict[str, 
     assert not ear_one.has(PeerLost)
     assert not ear_two.has(PeerLost)
     assert ear_two.messages == [b"0", b"0", b"1", b"1", b"2", b"2"]
+
+
+@pytest.mark.parametrize("seed", [3, 17, 42, 18442])
+async def test_after_any_breaks_and_losses_exactly_the_last_words_arrive(seed: int) -> None:
+    """Seed 17 found messages of a lost peer's past that waited behind an unfinished handshake."""
+    luck, wire = random.Random(seed), Wire()
+    other = {"pm01": "pm02", "pm02": "pm01"}
+    sent: dict[str, list[bytes]] = {"pm01": [], "pm02": []}
+    await wire.open()
+    for number in range(600):
+        name, choice = luck.choice(("pm01", "pm02")), luck.random()
+        if choice < 0.75:
+            sent[name].append(b"%d " % number + luck.randbytes(luck.choice((0, 50, 50, 200_000))))
+            wire.streams[name].send(other[name], sent[name][-1])
+        elif choice < 0.85:
+            for connection in tuple(wire.streams[name]._peers[other[name]]._connections):
+                connection.close()
+        elif choice < 0.88:
+            for one, peer in other.items():
+                wire.streams[one].shut(peer)
+                sent[one].clear()
+                wire.got[one].clear()
+            wire.hear()
+        else:
+            await asyncio.sleep(luck.choice((0, 0, 0.002)))
+    for name, peer in other.items():
+        await wire.until(peer, lambda got, name=name: len(got) >= len(sent[name]))  # type: ignore[misc]
+        assert wire.got[peer] == sent[name]
+    wire.close()

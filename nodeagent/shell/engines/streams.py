@@ -341,6 +341,9 @@ class Streams:
         """The peer counts as lost: nothing of it is listened to until it is heard again."""
         self._open.pop(peer, None)
         self._peers[peer].reset()
+        # Behind a proof that is under way its last messages may wait already; whoever knocks can knock again.
+        for connection in tuple(self._knocking):
+            connection.close()
 
     # Called by the connections
 
