@@ -62,22 +62,27 @@ class Access:
     """Root, the agent's own user, and those of `apiauth` may change things."""
 
     def __init__(self, users: Sequence[str], groups: Sequence[str]) -> None:
-        self._users = {"root", pwd.getpwuid(os.geteuid()).pw_name, *users}
+        self._users = {"root", _user_name(os.geteuid()), *users}
         self._groups = {_group_id(name) for name in groups} - {None}
 
     def user_of(self, connection: socket.socket) -> tuple[str, bool]:
         """(name, whether it may change things)"""
         raw = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
         _, user_id, group_id = _CREDENTIALS.unpack(raw)
-        try:
-            name = pwd.getpwuid(user_id).pw_name
-        except KeyError:
-            name = str(user_id)
+        name = _user_name(user_id)
         if name in self._users or user_id == 0:
             return name, True
         with contextlib.suppress(KeyError, OSError):
             return name, bool(self._groups & set(os.getgrouplist(name, group_id)))
         return name, group_id in self._groups
+
+
+def _user_name(user_id: int) -> str:
+    """The number itself where the machine has no name for it."""
+    try:
+        return pwd.getpwuid(user_id).pw_name
+    except KeyError:
+        return str(user_id)
 
 
 def _group_id(name: str) -> int | None:
