@@ -75,6 +75,8 @@ class JoinOffer(PeerMessage, frozen=True, kw_only=True, tag="join-offer"):
     join_id: int
     precedence: tuple[int, int, str]
     """Has quorum, number of members, name. More is better; of equal ones the smaller name."""
+    members: tuple[str, ...] = ()
+    """Who follows this DC, and so is none itself."""
 
 
 class JoinRequest(PeerMessage, frozen=True, kw_only=True, tag="join-request"):

@@ -152,7 +152,13 @@ class Join(Machine):
         self._given_up.discard(peer)
         self.set_timer(f"join {peer}", self.here.settings.join_timeout_ms)
         self.clear_timer(f"offer {peer}")
-        self.send(peer, JoinOffer(term=self.here.view.term, join_id=self._join_id, precedence=self._precedence()))
+        offer = JoinOffer(
+            term=self.here.view.term,
+            join_id=self._join_id,
+            precedence=self._precedence(),
+            members=tuple(self.here.view.members),
+        )
+        self.send(peer, offer)
 
     def _precedence(self) -> tuple[int, int, str]:
         return int(self.here.view.has_quorum), len(self.here.view.members), self.here.name
@@ -189,7 +195,8 @@ class Join(Machine):
             if peer not in self._joining and peer not in self.here.view.members:
                 self._offer(peer)
             return
-        if self.here.dc not in ("", peer, self.here.name) and self.here.dc in self.here.heard:
+        follows_another = self.here.dc not in ("", peer, self.here.name) and self.here.dc in self.here.heard
+        if follows_another and self.here.dc not in offer.members:
             self.send(peer, JoinRefused(term=offer.term, dc=self.here.dc))
             return
         if self.here.is_dc:
@@ -202,15 +209,17 @@ class Join(Machine):
 
     def resign(self, better: str) -> None:
         """Stop being the DC. What it had ordered and not acknowledged is for the next DC to know or not."""
-        self.send_members(DcResigned(term=self.here.view.term, better=better))
+        for peer in sorted({*self.here.members_but_self(), *self._joining}):
+            self.send(peer, DcResigned(term=self.here.view.term, better=better))
         self.here.dc = ""
         self.give(DcGone(self.here.name))
 
     def _ask_in(self, dc: str, offer: JoinOffer) -> None:
         self._asked = _Asked(dc, offer.term, offer.join_id)
-        if self.here.dc == dc:
-            self.here.dc = ""
-            self.give(DcGone(dc))
+        if self.here.dc:
+            # It was followed until now: by the DC's own word this node is no member, or its DC follows another.
+            gone, self.here.dc = self.here.dc, ""
+            self.give(DcGone(gone))
         self.give(OfferAccepted(dc))
         request = JoinRequest(
             term=offer.term,
@@ -295,7 +304,8 @@ class Join(Machine):
         if self.here.view.dc == event.dc:
             self.publish(events.DC_UNSET, node=event.dc)
             self.here.view = View(instance=self.here.view.instance)
-            self._asked = None if self._asked and self._asked.dc == event.dc else self._asked
+            if self._asked is not None and self._asked.dc == event.dc and event.dc not in self.here.heard:
+                self._asked = None
             self._joining.clear()
             self.give(ViewChanged())
 
