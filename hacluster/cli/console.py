@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import secrets
 import signal
 import subprocess
 import sys
@@ -60,12 +59,8 @@ def _make_database() -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, interactive=False)
-    from webui import first
-
-    password = os.environ.get("HACLUSTER_ADMIN_PASSWORD", "")
-    made = password or secrets.token_urlsafe(12)
-    if first.make_first_admin(made) and not password:
-        print(f"first administrator: admin, password: {made} (shown once)", flush=True)
+    call_command("first_admin")
+    sys.stdout.flush()
 
 
 def _start_worker() -> subprocess.Popen[bytes] | None:
