@@ -25,7 +25,7 @@ PURE = ["hacluster/cib", "hacluster/crm", "hacluster/scheduler", "nodeagent/mach
 IMPURE_MODULES = {"asyncio", "socket", "os", "time", "subprocess", "logging", "django"}
 WITHOUT_DJANGO = ["hacluster/cli", "hacluster/protocol", "hacluster/sheets", "nodeagent"]
 CONSOLE_DOOR = "hacluster/cli/console.py"
-"""`hactl console` starts Django in its own process's functions; it is the one command that may."""
+"""`hactl console` is the one command that starts Django and knows the console's own rooms."""
 
 
 def modules_in(folder: str) -> list[Path]:
@@ -54,6 +54,7 @@ def test_a_room_imports_only_what_lies_below_it(folder):
     broken = [
         f"{file.relative_to(ROOT)}:{line} imports {module}"
         for file in modules_in(folder)
+        if str(file.relative_to(ROOT)) != CONSOLE_DOOR
         for line, module in imports_of(file)
         if begins_with(module, "hacluster") or begins_with(module, "nodeagent") or begins_with(module, "webui")
         if not any(begins_with(module, allowed) for allowed in MAY_IMPORT[folder])

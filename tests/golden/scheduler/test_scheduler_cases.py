@@ -1,0 +1,35 @@
+"""Given this cluster, what is done, in what order, why? One folder a case; `--update-golden` writes expected.txt anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hacluster.cib.codec import parse_cib
+from hacluster.cib.model import Cib
+from hacluster.cli.crm_simulate import execution_line, status_lines, summary_lines
+from hacluster.cli.simulate import now_of
+from hacluster.scheduler.schedule import schedule
+from hacluster.scheduler.simulate import apply, in_order
+
+CASES = sorted(folder.parent for folder in Path(__file__).parent.glob("*/cib.xml"))
+
+
+def rendered(cib: Cib, now: float) -> str:
+    graph = schedule(cib, now)
+    lines = ["Changes:", *summary_lines(graph.changes), "", "Actions:"]
+    lines += [execution_line(action) for action in in_order(graph)]
+    lines += ["", "Afterwards:", *status_lines(apply(cib, graph, now), now)]
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda folder: folder.name)
+def test_the_cluster_is_led_as_expected(case: Path, request: pytest.FixtureRequest) -> None:
+    cib = parse_cib((case / "cib.xml").read_bytes())
+    assert isinstance(cib, Cib)
+    found = rendered(cib, now_of(cib))
+    expected = case / "expected.txt"
+    if request.config.getoption("--update-golden", default=False):
+        expected.write_text(found, encoding="utf-8")
+    assert found == expected.read_text(encoding="utf-8")

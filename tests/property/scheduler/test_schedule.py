@@ -1,0 +1,61 @@
+"""What is always true of a plan: carried out, it leaves nothing to do, and it is the same in every process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hacluster.cib.codec import parse_cib
+from hacluster.cib.model import Cib
+from hacluster.cli.simulate import now_of
+from hacluster.scheduler.schedule import schedule
+from hacluster.scheduler.simulate import apply, in_order, was_lost
+
+CASES = sorted((Path(__file__).resolve().parents[2] / "golden" / "scheduler").glob("*/cib.xml"))
+_PRINT = "import sys; from hacluster.cli.simulate import main; sys.exit(main(['--xml-file', sys.argv[1]]))"
+
+
+def read(case: Path) -> Cib:
+    cib = parse_cib(case.read_bytes())
+    assert isinstance(cib, Cib)
+    return cib
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
+def test_scheduling_the_simulated_result_gives_an_empty_graph(case: Path) -> None:
+    cib = read(case)
+    now = now_of(cib)
+    after = apply(cib, schedule(cib, now), now)
+    assert schedule(after, now).actions == ()
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
+@pytest.mark.parametrize("node", ["pm01", "pm02"])
+def test_nothing_of_a_lost_node_starts_before_it_is_fenced(case: Path, node: str) -> None:
+    cib = was_lost(read(case), node)
+    seen = []
+    for action in in_order(schedule(cib, now_of(cib))):
+        seen.append(action.kind.value)
+        if action.kind.value == "start" and action.standard != "stonith":
+            assert "fence" in seen
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
+def test_every_action_can_be_reached(case: Path) -> None:
+    cib = read(case)
+    graph = schedule(cib, now_of(cib))
+    assert len(in_order(graph)) == len(graph.actions)
+
+
+def test_the_answer_does_not_depend_on_the_hash_seed() -> None:
+    answers = set()
+    for seed in ("1", "2"):
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        for case in CASES[:2]:
+            words = [sys.executable, "-c", _PRINT, str(case)]
+            answers.add((case, subprocess.run(words, env=environment, capture_output=True, check=True).stdout))
+    assert len(answers) == 2
