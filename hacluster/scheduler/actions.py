@@ -179,9 +179,7 @@ def _wanted_monitors(resource: Resource) -> list[OperationConfig]:
         if op.name == "monitor" and op.interval_ms:
             # Two of the same interval could not be told apart: the first one counts.
             first.setdefault(op.interval_ms, op)
-    return [
-        op for op in first.values() if op.enabled and (not op.role or role_of(op.role) is resource.next_role)
-    ]
+    return [op for op in first.values() if op.enabled and (not op.role or role_of(op.role) is resource.next_role)]
 
 
 def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:

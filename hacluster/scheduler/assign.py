@@ -276,33 +276,38 @@ class _Chooser:
     # ------------------------------------------------------------ clones
 
     def _assign_clone(self, clone: Resource) -> None:
+        """First every instance that may stay where it is, then the others on what is left."""
         counts: dict[int, int] = {}
-        active = sorted((child for child in clone.children if _where(child)), key=lambda child: child.order)
-        resting = [child for child in clone.children if not _where(child)]
-        placed = 0
-        for instance in [*active, *resting]:
+        waiting = [child for child in clone.children if not self._stays(clone, child, counts)]
+        placed = sum(counts.values())
+        for instance in sorted(waiting, key=lambda child: (not _where(child), child.order)):
             full = {index for index, count in counts.items() if count >= clone.clone_node_max}
             if placed >= clone.clone_max:
                 full = {node.index for node in self._cluster.nodes}
-            self._prefer_own_node(instance, full)
-            target = next((member.target for member in instance.primitives() if member.target is not None), None)
-            if target is not None:
-                counts[target] = counts.get(target, 0) + 1
-                placed += 1
+            self._assign_together(instance, full)
+            placed += self._count(instance, counts)
         if clone.is_promotable:
             self._promote(clone)
 
-    def _prefer_own_node(self, instance: Resource, full: set[int]) -> None:
-        """An instance that runs stays if it may; the others take what is left."""
-        homes = [index for index in _where(instance) if index not in full]
-        if homes:
-            elsewhere = {node.index for node in self._cluster.nodes} - set(homes)
-            self._assign_together(instance, elsewhere)
-            if any(member.target is not None for member in instance.primitives()):
-                return
-            for member in instance.primitives():
-                member.is_assigned, member.next_role = False, Role.UNKNOWN
-        self._assign_together(instance, full)
+    def _stays(self, clone: Resource, instance: Resource, counts: dict[int, int]) -> bool:
+        """Assign an instance to its own node, if there is room and the node will have it."""
+        homes = {index for index in _where(instance) if counts.get(index, 0) < clone.clone_node_max}
+        if not homes or sum(counts.values()) >= clone.clone_max:
+            return False
+        self._assign_together(instance, {node.index for node in self._cluster.nodes} - homes)
+        if self._count(instance, counts):
+            return True
+        for member in instance.primitives():
+            member.is_assigned, member.next_role = False, Role.UNKNOWN
+        return False
+
+    @staticmethod
+    def _count(instance: Resource, counts: dict[int, int]) -> int:
+        target = next((member.target for member in instance.primitives() if member.target is not None), None)
+        if target is None:
+            return 0
+        counts[target] = counts.get(target, 0) + 1
+        return 1
 
     def _promote(self, clone: Resource) -> None:
         """The instances with the best promotion scores, as many as may be promoted."""

@@ -12,6 +12,8 @@ from hacluster.cib.status import Operation
 from hacluster.scheduler.unpack import pairs
 from hacluster.scheduler.working import Node, Resource
 
+_STARTING = ("start", "migrate_from", "reload-agent", "reload")
+
 
 class Change(Enum):
     NONE = auto()
@@ -41,7 +43,7 @@ def _escaped(value: str) -> str:
 
 def change_of(resource: Resource, node: Node) -> Change:
     """What the newest start on the node asks for, compared with the configuration."""
-    starts = [op for op in resource.history.get(node.index, []) if op.name in ("start", "migrate_from")]
+    starts = [op for op in resource.history.get(node.index, []) if op.name in _STARTING]
     if not starts or resource.is_orphan:
         return Change.NONE
     newest = starts[-1]

@@ -68,9 +68,7 @@ def _happens(draft: Draft) -> bool:
     return not draft.optional and draft.runnable
 
 
-def _listening(
-    cluster: Cluster, drafts: Drafts, member: Resource, kind: ActionKind
-) -> list[tuple[Node, bool, bool]]:
+def _listening(cluster: Cluster, drafts: Drafts, member: Resource, kind: ActionKind) -> list[tuple[Node, bool, bool]]:
     """(node, is told before, is told after): who stops can't be told after, who starts not before."""
     if kind in (ActionKind.STOP, ActionKind.DEMOTE):
         stopping = {draft.node.index for draft in drafts.stop.get(member, []) if _happens(draft)}

@@ -38,9 +38,7 @@ def _policy(cluster: Cluster, constraint: Element, is_promoted: bool) -> str:
     return "stop" if policy == "fence" and not cluster.options.fencing_enabled else policy
 
 
-def _withhold(
-    cluster: Cluster, resource: Resource, policy: str, is_promoted: bool, granted: bool, ticket: str
-) -> None:
+def _withhold(cluster: Cluster, resource: Resource, policy: str, is_promoted: bool, granted: bool, ticket: str) -> None:
     if granted or not resource.active:
         # A ticket in standby lets go gently: what runs may go on only in the unpromoted role.
         if not is_promoted or policy == "stop":
@@ -65,5 +63,3 @@ def _withhold(
 def _ban(cluster: Cluster, resource: Resource, cause: str) -> None:
     for node in cluster.nodes:
         resource.add_score(node, -SCORE_INFINITY, cause)
-
-

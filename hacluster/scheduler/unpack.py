@@ -343,4 +343,4 @@ def fail_count_of(cluster: Cluster, resource: Resource, node: Node) -> tuple[int
     return total, newest
 
 
-__all__ = ["Role", "fail_count_of", "has_only_expired_failures", "fail_counts", "pairs", "unpack", "unpack_options"]
+__all__ = ["Role", "fail_count_of", "fail_counts", "has_only_expired_failures", "pairs", "unpack", "unpack_options"]

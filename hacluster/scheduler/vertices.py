@@ -235,4 +235,3 @@ def _change_of(resource: Resource, drafts: Drafts) -> Change | None:
         return Change(word="Promote", source=promote.node.uname, **common)
     demotes = [draft for draft in drafts.demote.get(resource, []) if _happens(draft)]
     return Change(word="Demote", source=demotes[0].node.uname, **common) if demotes else None
-

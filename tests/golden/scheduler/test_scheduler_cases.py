@@ -1,4 +1,4 @@
-"""Given this cluster, what is done, in what order, why? One folder a case; `--update-golden` writes expected.txt anew."""
+"""Given this cluster, what is done, in what order, why? A folder a case; `--update-golden` writes expected.txt."""
 
 from __future__ import annotations
 
