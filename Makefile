@@ -10,7 +10,7 @@ PACKAGES := python3-venv git iproute2 iputils-ping iputils-arping procps psmisc 
 # What was set up is remembered by the contents it was made from, so a second call costs nothing.
 STAMP := $(VENV)/.set-up-$(shell cat requirements.txt pyproject.toml Makefile | sha256sum | cut -c1-16)
 
-.PHONY: help setup test check unit sim sims golden lab browser bench
+.PHONY: help setup demo test check unit scenes sim sims golden lab browser bench
 
 help:
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,12 @@ $(STAMP): requirements.txt pyproject.toml Makefile
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
+
+demo: setup ## a PostgreSQL pair from an Excel sheet with a console on each node; Ctrl-C ends it
+	@$(BIN)/python -m tests.lab.demo
+
+scenes: setup ## the four scenes of the pair, unattended: make scenes REPEAT=10 (as root)
+	@$(BIN)/python -m tests.lab.scenes --repeat $(or $(REPEAT),1)
 
 test: setup ## everything: style, types, all tests; prints the wall time
 	@started=$$(date +%s); \
@@ -52,3 +58,6 @@ lab: setup ## real agents in network namespaces (as root)
 
 browser: setup ## the console in a real Chromium
 	@$(BIN)/pytest tests/browser -rs
+
+bench: setup ## what a pair of agents costs and how quickly it changes its configuration
+	@$(BIN)/python -m bench.agent_pair
