@@ -6,6 +6,7 @@ takes part in the ordering, because an order constraint can make it happen after
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from hacluster.scheduler.digests import Change, change_of, monitor_has_changed
@@ -13,6 +14,7 @@ from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.history import OCF_NOT_RUNNING, OCF_RUNNING_PROMOTED
 from hacluster.scheduler.scores import role_of
 from hacluster.scheduler.unpack import fail_count_of, has_only_expired_failures
+from hacluster.scheduler.values import is_true
 from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
 
 STONITH = "stonith"
@@ -50,6 +52,7 @@ class Drafts:
     stopped_monitors: dict[Resource, list[Draft]] = field(default_factory=dict)
     cancels: dict[Resource, list[Draft]] = field(default_factory=dict)
     deletes: dict[Resource, list[Draft]] = field(default_factory=dict)
+    migrations: dict[Resource, tuple[Draft, Draft]] = field(default_factory=dict)
     reloads: dict[Resource, Draft] = field(default_factory=dict)
     fences: dict[int, Draft] = field(default_factory=dict)
     shutdowns: dict[int, Draft] = field(default_factory=dict)
@@ -102,6 +105,11 @@ def _draft_shutdowns(cluster: Cluster, drafts: Drafts) -> None:
 
 def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
     if resource.is_blocked or not resource.is_managed:
+        # It is not stopped; but what had to stop after it must know, and wait.
+        for index in sorted(resource.active):
+            if cluster.nodes[index].is_online:
+                _draft_stop(cluster, drafts, resource, index, optional=True)
+                drafts.stop[resource][-1].runnable = False
         return
     target = resource.target
     change = _change(cluster, drafts, resource)
@@ -113,9 +121,27 @@ def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> No
         return
     runs_there = target in resource.active and not must_restart and len(resource.active) == 1
     _draft_start(cluster, drafts, resource, target, optional=runs_there)
+    if _may_migrate(cluster, resource, target) and not must_restart:
+        _draft_migration(cluster, drafts, resource, target)
     if resource.next_role is Role.PROMOTED:
         is_promoted = runs_there and resource.active[target] is Role.PROMOTED
         _draft_promote(cluster, drafts, resource, target, optional=is_promoted)
+
+
+def _may_migrate(cluster: Cluster, resource: Resource, target: int) -> bool:
+    """Live migration needs both nodes alive, a resource that is well, and nothing that forbids it."""
+    if not is_true(resource.meta.get("allow-migrate", "")) or len(resource.active) != 1 or resource.clone is not None:
+        return False
+    source = next(iter(resource.active))
+    node = cluster.nodes[source]
+    return source != target and node.is_online and not node.is_unclean and source not in resource.failed_on
+
+
+def _draft_migration(cluster: Cluster, drafts: Drafts, resource: Resource, target: int) -> None:
+    source = next(iter(resource.active))
+    there = Draft(ActionKind.MIGRATE_TO, resource, cluster.nodes[source], config=_config(resource, "migrate_to"))
+    here = Draft(ActionKind.MIGRATE_FROM, resource, cluster.nodes[target], config=_config(resource, "migrate_from"))
+    drafts.migrations[resource] = (drafts.add(there), drafts.add(here))
 
 
 def _change(cluster: Cluster, drafts: Drafts, resource: Resource) -> Change:
@@ -174,12 +200,17 @@ def _config(resource: Resource, name: str) -> OperationConfig | None:
 
 def _wanted_monitors(resource: Resource) -> list[OperationConfig]:
     """The recurring operations for the role the resource will have; one without a role serves every active role."""
-    first: dict[int, OperationConfig] = {}
-    for op in resource.operations:
-        if op.name == "monitor" and op.interval_ms:
-            # Two of the same interval could not be told apart: the first one counts.
-            first.setdefault(op.interval_ms, op)
-    return [op for op in first.values() if op.enabled and (not op.role or role_of(op.role) is resource.next_role)]
+    counts = Counter(op.interval_ms for op in resource.operations if op.name == "monitor")
+    return [
+        op
+        for op in resource.operations
+        if op.name == "monitor"
+        and op.interval_ms
+        and op.enabled
+        # Two of the same interval could not be told apart, so neither of them counts.
+        and counts[op.interval_ms] == 1
+        and (not op.role or role_of(op.role) is resource.next_role)
+    ]
 
 
 def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
@@ -200,8 +231,9 @@ def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> Non
         if not resource.is_managed and target not in resource.active:
             continue
         drafts.monitors.setdefault(resource, []).append(drafts.add(draft))
+    counts = Counter(op.interval_ms for op in resource.operations if op.name == "monitor")
     for interval_ms in running:
-        if interval_ms not in {op.interval_ms for op in wanted}:
+        if interval_ms not in {op.interval_ms for op in wanted} and counts[interval_ms] < 2:
             cancel = Draft(ActionKind.CANCEL, resource, node, interval_ms, detail="monitor")
             drafts.cancels.setdefault(resource, []).append(drafts.add(cancel))
 
@@ -249,7 +281,9 @@ def _draft_clearing(cluster: Cluster, drafts: Drafts, resource: Resource) -> Non
         if not node.is_online or node.is_unclean or node.index not in resource.history:
             continue
         is_over = has_only_expired_failures(cluster, resource, node)
-        if is_over or (resource.is_orphan and fail_count_of(cluster, resource, node)[0]):
+        changed = node.index == resource.target and change_of(resource, node) is not Change.NONE
+        count = fail_count_of(cluster, resource, node)[0]
+        if is_over or (count and changed) or (resource.is_orphan and count):
             drafts.add(Draft(ActionKind.CLEAR_FAILCOUNT, resource, node))
 
 

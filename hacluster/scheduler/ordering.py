@@ -49,6 +49,7 @@ def order_actions(cib: Cib, cluster: Cluster, references: References, drafts: Dr
     for constraint in cib.section("constraints").all("rsc_order"):
         rules += _constraint_order(references, drafts, constraint)
     _settle(drafts, rules)
+    _settle_migrations(drafts)
     return rules
 
 
@@ -77,10 +78,32 @@ def _own_order(drafts: Drafts, resource: Resource) -> list[Rule]:
         if promote is not None:
             rules.append(Rule(promote, monitor, Strength.RUNNABLE))
         rules += [Rule(demote, monitor) for demote in demotes]
+    rules += _migration_order(drafts, resource, start)
     if promote is not None:
         rules.append(Rule(start, promote, Strength.RUNNABLE | Strength.IMPLIES_THEN))
         rules += [Rule(demote, promote) for demote in demotes]
     return rules
+
+
+def _migration_order(drafts: Drafts, resource: Resource, start: Draft) -> list[Rule]:
+    """Away, in, then the stop at the old place; the start is implied."""
+    if resource not in drafts.migrations:
+        return []
+    there, here = drafts.migrations[resource]
+    rules = [Rule(there, here), Rule(here, start)]
+    rules += [Rule(probe, there) for probe in drafts.probes.get(resource.base_id, [])]
+    return rules + [Rule(here, stop) for stop in drafts.stop.get(resource, [])]
+
+
+def _settle_migrations(drafts: Drafts) -> None:
+    """A migration happens as a whole or not at all."""
+    for resource, (there, here) in drafts.migrations.items():
+        start = drafts.start[resource]
+        stops = drafts.stop.get(resource, [])
+        if start.optional or not start.runnable or any(stop.optional or not stop.runnable for stop in stops):
+            there.optional = here.optional = True
+        else:
+            start.pseudo = True
 
 
 # ---------------------------------------------------------------- groups
@@ -291,11 +314,19 @@ def _apply(rule: Rule) -> bool:
         then.optional = False
         then.reason = then.reason or _because(first)
         changed = True
+    if Strength.IMPLIES_FIRST in strength and not then.optional and not _is_free(first) and then.runnable:
+        then.runnable = False
+        changed = True
     if Strength.IMPLIES_FIRST in strength and not then.optional and first.optional:
         first.optional = False
         first.reason = first.reason or _because(then)
         changed = True
     return changed
+
+
+def _is_free(draft: Draft) -> bool:
+    """Whether the cluster may carry it out at all; an unmanaged or blocked resource is left alone."""
+    return draft.resource is None or (draft.resource.is_managed and not draft.resource.is_blocked)
 
 
 def _because(draft: Draft) -> str:
