@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv git iproute2 iputils-ping iputils-arping procps psmisc kmod util-linux e2fsprogs curl iptables \
-	gawk bc postgresql-15 redis-server resource-agents fence-agents cluster-glue chromium fonts-noto-cjk
+	gawk bc postgresql-15 redis-server resource-agents fence-agents cluster-glue chromium fonts-noto-cjk tmux
 # What was set up is remembered by the contents it was made from, so a second call costs nothing.
 STAMP := $(VENV)/.set-up-$(shell cat requirements.txt pyproject.toml Makefile | sha256sum | cut -c1-16)
 
@@ -17,32 +17,33 @@ help:
 
 setup: $(STAMP) ## install what hacluster needs: Debian packages (as root) and .venv
 
-$(STAMP): requirements.txt pyproject.toml Makefile
+$(STAMP): requirements.txt pyproject.toml Makefile .ci/install-packages
 	@.ci/install-packages $(PACKAGES)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -e .
+	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --root-user-action ignore -r requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps -e .
+	@$(BIN)/python .ci/compile-catalogues
 	@rm -f $(VENV)/.set-up-*
 	@touch $@
 
-demo: setup ## a PostgreSQL pair from an Excel sheet with a console on each node; Ctrl-C ends it
+demo: setup ## pm01 and pm02 with the sheet's PostgreSQL and a console each, until Ctrl-C (without root: on loopback)
 	@$(BIN)/python -m tests.lab.demo
 
-scenes: setup ## the four scenes of the pair, unattended: make scenes REPEAT=10 (as root)
-	@$(BIN)/python -m tests.lab.scenes --repeat $(or $(REPEAT),1)
-
 test: setup ## everything: style, types, all tests; prints the wall time
-	@started=$$(date +%s); \
-	$(MAKE) --no-print-directory check && $(BIN)/pytest -rs; status=$$?; \
+	@started=$$(date +%s); status=0; \
+	$(MAKE) --no-print-directory check || status=1; \
+	$(BIN)/pytest -rs || status=1; \
 	echo "wall time: $$(( $$(date +%s) - started )) s"; exit $$status
 
 check: setup ## style and types only
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/mypy
+	@status=0; $(BIN)/ruff check . || status=1; $(BIN)/ruff format --check --quiet . || status=1; \
+	$(BIN)/mypy || status=1; exit $$status
 
 unit: setup ## the quick tests: unit, golden, property
 	@$(BIN)/pytest tests/unit tests/golden tests/property
+
+scenes: setup ## the four scenes of the talk (as root): make scenes REPEAT=10
+	@$(BIN)/python -m tests.lab.scenes --repeat $(or $(REPEAT),1)
 
 golden: setup ## golden cases; `make golden UPDATE=1` writes what is new, then read the diff
 	@$(BIN)/pytest tests/golden $(if $(UPDATE),--update-golden)
@@ -59,5 +60,5 @@ lab: setup ## real agents in network namespaces (as root)
 browser: setup ## the console in a real Chromium
 	@$(BIN)/pytest tests/browser -rs
 
-bench: setup ## what a pair of agents costs and how quickly it changes its configuration
-	@$(BIN)/python -m bench.agent_pair
+bench: setup ## seconds from a crash to `select 1`, split into detect, fence, start (as root): make bench REPEAT=5
+	@$(BIN)/python -m bench.failover --repeat $(or $(REPEAT),5)

@@ -1,1 +1,1 @@
-"""Hosts on one machine: network, mount, pid, uts and ipc namespaces joined by LANs, with shared disks and a power switch."""
+"""Hosts on one machine: namespaces joined by LANs, with shared disks and a power switch."""

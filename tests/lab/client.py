@@ -12,6 +12,7 @@ import struct
 import threading
 import time
 from dataclasses import dataclass, field
+from itertools import pairwise
 from types import TracebackType
 from typing import Self
 
@@ -107,7 +108,7 @@ class Writer:
     def down_s(self, since_s: float) -> float:
         """The longest silence from a moment until the last commit."""
         times = [since_s, *(each for each in self.times_s if each > since_s)]
-        return max((later - sooner for sooner, later in zip(times, times[1:], strict=False)), default=0.0)
+        return max((later - sooner for sooner, later in pairwise(times)), default=0.0)
 
     def lost_rows(self) -> int:
         """Rows that were confirmed and are not there."""

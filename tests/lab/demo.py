@@ -54,9 +54,8 @@ def _as_root() -> None:
                 print(f"  console of {host.name}: {urls[host.name]}" + (f"  or  {here}" if here else ""))
             print(f"  login: admin, password: {cluster.PASSWORD}")
             print(f"  service: psql -h {SERVICE_ADDRESS} -U postgres template1   (this machine is {CLIENT_ADDRESS})")
-            print(
-                "  break it: .venv/bin/python -m tests.lab crash pm01 | cut svc pm01 | cut hb1 | exec pm01 -- crm_mon -1A"
-            )
+            print("  break it: .venv/bin/python -m tests.lab crash pm01 | cut svc pm01 | cut hb1")
+            print("  look: .venv/bin/python -m tests.lab exec pm01 -- crm_mon -1A")
             print("Ctrl-C ends it.", flush=True)
             signal.pause()
 

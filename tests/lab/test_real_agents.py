@@ -1,4 +1,4 @@
-"""The environment runs the agents of the scenes: real resource agents and a real PostgreSQL, on one host after the other."""
+"""The agents of the scenes run in the lab: real ones and a real PostgreSQL, on one host after the other."""
 
 from __future__ import annotations
 
