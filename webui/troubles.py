@@ -70,12 +70,13 @@ def _services(picture: Picture) -> Iterator[Problem]:
     for service in picture.services:
         leaves = [leaf for leaf in picture.leaves(service.id) if picture.resources[leaf].should_run]
         down = [leaf for leaf in leaves if not _runs_somewhere(picture, leaf)]
-        moving = picture.transition is not None and picture.transition.state == "running"
-        if down and service.kind in ("primitive", "group"):
-            severity = "major" if moving else "critical"
+        moving = picture.transition is not None and picture.transition.state in ("running", "waiting")
+        if moving and down and all(_state_anywhere(picture, leaf, "awaited") for leaf in down):
+            yield Problem("service.recovering", "major", service.id, fields=(("members", ", ".join(down)),))
+        elif down and service.kind in ("primitive", "group"):
             yield Problem(
                 "service.down",
-                severity,
+                "critical",
                 service.id,
                 fields=(("members", ", ".join(down)),),
                 actions=(("cleanup", service.id, ""),),

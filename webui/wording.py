@@ -90,6 +90,7 @@ PROBLEM_SENTENCES = {
     ),
     "node.offline": noop("Node %(subject)s is offline."),
     "service.down": noop("Service %(subject)s is down."),
+    "service.recovering": noop("Service %(subject)s is being started; it does not run yet."),
     "service.alone": noop("Service %(subject)s runs, but no other node can take it over."),
     "resource.double": noop("%(subject)s runs on more than one node at the same time."),
     "resource.blocked": noop("%(subject)s could not be stopped on %(node)s; the cluster waits for you."),

@@ -105,3 +105,12 @@ def test_during_a_failover_what_is_planned_to_run_is_awaited_and_not_missing():
         started_at_ms=0,
     )
     assert states(picture_of(cib, None, moving), "prmPg") == {"pm01": "ready", "pm02": "awaited"}
+
+
+def test_a_service_on_its_way_is_not_called_down():
+    cib = stops(pair(), "pm01", *reversed(GROUP))
+    assert [each.code for each in picture_of(cib, None).problems if each.subject == "grpPg"] == ["service.down"]
+    summary = tuple(f"Move {resource} (Started pm01 -> pm02)" for resource in GROUP)
+    moving = TransitionProgress(number=2, state="running", done=4, total=12, summary=summary, started_at_ms=0)
+    problems = [each.code for each in picture_of(cib, None, moving).problems if each.subject == "grpPg"]
+    assert problems == ["service.recovering"]
