@@ -33,6 +33,8 @@ class Operations:
         self._agents = agents
         self._report = report
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._armed: set[str] = set()
+        """Fence devices that were started here: a device answers wherever it is asked, so a probe must not ask it."""
 
     def run(self, effect: RunOperation) -> None:
         self._start(effect.token, self._operation(effect.token, effect.spec))
@@ -97,13 +99,16 @@ class Operations:
             return result, Outcome.NOT_INSTALLED
         return result, Outcome.DONE
 
-    @staticmethod
-    async def _device_result(spec: OperationSpec) -> AgentResult:
+    async def _device_result(self, spec: OperationSpec) -> AgentResult:
         if spec.action not in ("start", "stop", "monitor"):
             return AgentResult(ExitCode.ERR_UNIMPLEMENTED, reason=f"a fence device has no action {spec.action}")
+        if spec.action == "monitor" and spec.resource not in self._armed:
+            return AgentResult(ExitCode.NOT_RUNNING)
         device = await fence_agents.device_operation(
             spec.action, spec.type, spec.parameters, timeout_ms=spec.timeout_ms
         )
+        if device.ok:
+            (self._armed.discard if spec.action == "stop" else self._armed.add)(spec.resource)
         rc = ExitCode.OK if device.ok else (device.rc if 0 < device.rc < 128 else ExitCode.ERR_GENERIC)
         return AgentResult(rc, device.output, reason=device.reason, is_timed_out=device.timed_out)
 

@@ -111,3 +111,12 @@ async def test_a_fence_device_that_nobody_waits_for_has_failed(room: Room) -> No
     finished = await room.event()
     assert isinstance(finished, FenceDeviceFinished)
     assert (finished.token, finished.is_ok) == (9, False)
+
+
+async def test_a_fence_device_runs_only_where_it_was_started(room: Room) -> None:
+    codes = []
+    for token, action in enumerate(("monitor", "start", "monitor", "stop", "monitor")):
+        spec = OperationSpec("stonith", "", "meatware", action, "prmMeat", parameters={"hostlist": "pm02"})
+        room.operations.run(RunOperation(token, spec))
+        codes.append((await _finished(room)).rc)
+    assert codes == [7, 0, 0, 0, 7]
