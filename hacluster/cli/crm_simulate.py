@@ -17,9 +17,10 @@ from hacluster.cib.problems import Problem
 from hacluster.cli import graph_files, mon_text
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
-from hacluster.cli.simulate import now_of, parse_time
+from hacluster.cli.simulate import now_of
 from hacluster.cli.status_view import view
 from hacluster.scheduler import simulate as suppose
+from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, ActionKind, Change, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 
@@ -61,7 +62,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _carry_out(arguments: argparse.Namespace) -> int:
     cib = _read(arguments)
-    moment = parse_time(arguments.set_datetime) if arguments.set_datetime else now_of(cib)
+    moment = parse_date(arguments.set_datetime) if arguments.set_datetime else now_of(cib)
     if moment is None:
         raise CommandFailed(Exit.USAGE, f"“{arguments.set_datetime}” is not a time such as 2014-05-07 00:28:00")
     _save(arguments.save_input, to_xml(cib))

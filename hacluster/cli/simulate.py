@@ -6,20 +6,18 @@ Reads a CIB; prints placement, actions and their order, the form the scheduler's
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem
+from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 
 USAGE = "usage: hactl simulate --xml-file FILE [-t TIME]"
-_ORDINAL = re.compile(r"(\d{4})-(\d{3})(?:[T ](\d{2}):(\d{2})(?::(\d{2}))?)?Z?")
 
 
 def main(argv: list[str]) -> int:
@@ -32,7 +30,7 @@ def main(argv: list[str]) -> int:
     if isinstance(cib, Problem):
         print(cib.line(), file=sys.stderr)
         return 1
-    moment = parse_time(options["-t"]) if "-t" in options else now_of(cib)
+    moment = parse_date(options["-t"]) if "-t" in options else now_of(cib)
     if moment is None:
         print(f"hactl simulate: “{options['-t']}” is not a time such as 2014-05-07 00:28:00", file=sys.stderr)
         return 2
@@ -45,20 +43,6 @@ def now_of(cib: Cib) -> float:
     """The time the CIB was made for, or the real one."""
     stamp = cib.root.get("execution-date")
     return float(stamp) if stamp.isdecimal() else time.time()
-
-
-def parse_time(text: str) -> float | None:
-    """ISO 8601 in UTC, ordinal dates (`2005-020T12:30`) among them -> unix time."""
-    ordinal = _ORDINAL.fullmatch(text.strip())
-    if ordinal:
-        year, day, hour, minute, second = (int(part or 0) for part in ordinal.groups())
-        start = datetime(year, 1, 1, tzinfo=UTC)
-        return (start + timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)).timestamp()
-    try:
-        moment = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except ValueError:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def as_json(graph: TransitionGraph) -> dict[str, object]:

@@ -11,6 +11,7 @@ from itertools import pairwise
 
 from hacluster.cib.model import Cib, Element
 from hacluster.scheduler.actions import STONITH, Draft, Drafts
+from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import boolean, score
 from hacluster.scheduler.working import Cluster, Resource, Variant
@@ -44,6 +45,9 @@ def order_actions(cib: Cib, cluster: Cluster, references: References, drafts: Dr
         rules += _own_order(drafts, resource)
     for resource in _groups(cluster):
         rules += _group_order(drafts, resource)
+    for resource in cluster.resources:
+        if resource.variant is Variant.CLONE:
+            rules += _clone_order(drafts, resource)
     rules += _fencing_order(cluster, drafts)
     rules += _shutdown_order(drafts)
     for constraint in cib.section("constraints").all("rsc_order"):
@@ -62,7 +66,6 @@ def _own_order(drafts: Drafts, resource: Resource) -> list[Rule]:
     probes = drafts.probes.get(resource.base_id, [])
     rules = [Rule(demote, stop) for demote in demotes for stop in stops if demote.node is stop.node]
     for stop in stops:
-        rules += [Rule(probe, stop) for probe in probes]
         rules += [Rule(stop, delete) for delete in drafts.deletes.get(resource, []) if delete.node is stop.node]
         rules += [Rule(stop, monitor) for monitor in drafts.stopped_monitors.get(resource, [])]
         rules += [Rule(cancel, stop) for cancel in drafts.cancels.get(resource, []) if cancel.node is stop.node]
@@ -119,12 +122,33 @@ def _groups(cluster: Cluster) -> list[Resource]:
 
 def _group_order(drafts: Drafts, group: Resource) -> list[Rule]:
     """Members start one after the other and stop the other way round."""
-    rules: list[Rule] = []
+    first_start = drafts.start.get(group.children[0]) if group.children else None
+    stops = [stop for member in group.children for stop in drafts.stop.get(member, [])]
+    rules = [Rule(stop, first_start) for stop in stops] if first_start is not None else []
     for earlier, later in pairwise(group.children):
         rules += between(drafts, [earlier], [later], mandatory=True, symmetrical=True)
         first, then = drafts.promote.get(earlier), drafts.promote.get(later)
         if first is not None and then is not None:
             rules.append(Rule(first, then, Strength.RUNNABLE))
+    return rules
+
+
+def _clone_order(drafts: Drafts, clone: Resource) -> list[Rule]:
+    """All instances are demoted, then stopped, then started, then promoted."""
+    members = list(clone.primitives())
+    phases = [
+        [draft for member in members for draft in drafts.demote.get(member, [])],
+        [draft for member in members for draft in drafts.stop.get(member, [])],
+        [drafts.start[member] for member in members if member in drafts.start],
+        [drafts.promote[member] for member in members if member in drafts.promote],
+    ]
+    filled = [phase for phase in phases if phase]
+    rules: list[Rule] = []
+    for earlier, later in pairwise(filled):
+        # A milestone that never happens hands the order on, so that the rules stay as few as the instances.
+        milestone = Draft(ActionKind.PSEUDO, clone, earlier[0].node, optional=True)
+        rules += [Rule(draft, milestone) for draft in earlier]
+        rules += [Rule(milestone, draft) for draft in later]
     return rules
 
 

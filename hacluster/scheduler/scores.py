@@ -67,7 +67,7 @@ def _apply_location(
     for rule in constraint.all("rule"):
         for_promoted = is_promoted or rule.get("role").lower() in _PROMOTED_WORDS
         for node in cluster.nodes:
-            if rule_applies(rule, node.attributes):
+            if rule_applies(rule, node.attributes, cluster.now):
                 given = _score_of(rule, node)
                 _give(resource, node, given, f"{cause} ({_in_words(rule)})", for_promoted, promoted)
 

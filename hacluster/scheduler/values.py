@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from hacluster.cib.model import SCORE_INFINITY, Element
+from hacluster.scheduler.dates import date_holds
 
 _UNITS_MS = {
     "": 1000,
@@ -81,18 +82,18 @@ def duration_ms(text: str, default_ms: int = 0) -> int:
 # ---------------------------------------------------------------- rules
 
 
-def rule_applies(rule: Element, attributes: Mapping[str, str]) -> bool:
-    """Whether a rule holds on a node with these attributes (`#uname`, `#kind` … among them). Dates never hold here."""
+def rule_applies(rule: Element, attributes: Mapping[str, str], now: float = 0.0) -> bool:
+    """Whether a rule holds at this time on a node with these attributes (`#uname`, `#kind` … among them)."""
     is_any = rule.get("boolean-op", "and").lower() == "or"
-    results = [_condition(child, attributes) for child in rule.all("rule", "expression", "date_expression")]
+    results = [_condition(child, attributes, now) for child in rule.all("rule", "expression", "date_expression")]
     return any(results) if is_any else all(results)
 
 
-def _condition(condition: Element, attributes: Mapping[str, str]) -> bool:
+def _condition(condition: Element, attributes: Mapping[str, str], now: float) -> bool:
     if condition.tag == "rule":
-        return rule_applies(condition, attributes)
+        return rule_applies(condition, attributes, now)
     if condition.tag == "date_expression":
-        return False
+        return date_holds(condition, now)
     return _expression(condition, attributes)
 
 
