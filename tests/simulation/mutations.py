@@ -141,9 +141,9 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
 
 
 def caught_by(file: str, old: str, new: str, seeds: int) -> str:
-    """The first seed that catches the mutation, or ""."""
+    """The first seed, scenario or unit test that catches the mutation, or ""."""
     with tempfile.TemporaryDirectory() as folder:
-        for part in ("hacluster", "nodeagent", "tests/simulation"):
+        for part in ("hacluster", "nodeagent", "tests/simulation", "tests/unit/machines"):
             copytree(ROOT / part, Path(folder) / part)
         target = Path(folder) / MACHINES / file
         text = target.read_text()
@@ -151,8 +151,17 @@ def caught_by(file: str, old: str, new: str, seeds: int) -> str:
         target.write_text(text.replace(old, new))
         command = [sys.executable, "-m", "tests.simulation", "--seeds", str(seeds), "--until-caught"]
         run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    lines = [line for line in run.stdout.splitlines() if line.startswith("seed ")]
-    return lines[-1] if lines else ""
+        lines = [line for line in run.stdout.splitlines() if line.startswith("seed ")]
+        return lines[-1] if lines else _failing_test(folder)
+
+
+def _failing_test(folder: str) -> str:
+    """What no drawn day shows, a named one may."""
+    tests = ["tests/simulation/test_scenarios.py", "tests/unit/machines"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    failed = [line for line in run.stdout.splitlines() if line.startswith("FAILED ")]
+    return failed[-1].partition("::")[2].partition(" - ")[0] if failed else ""
 
 
 def main() -> int:
