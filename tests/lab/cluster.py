@@ -10,6 +10,7 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
@@ -101,8 +102,13 @@ def _named(resources: Iterable[ResourceView], name: str) -> Iterator[ResourceVie
         yield from _named(resource.children, name)
 
 
-async def _look(host: Host) -> View:
-    async with AsyncClient(host.inside("/run/hacluster/agent.sock")) as client:
+def door_of(host: Host) -> Path:
+    """The agent's local door as the machine sees it; a host that was off and on has another one."""
+    return host.inside("/run/hacluster/agent.sock")
+
+
+async def _look(door: Path) -> View:
+    async with AsyncClient(door) as client:
         info = await client.request(AgentInfoQuery(), 10)
         document = await client.request(CibQuery(), 10)
     assert isinstance(info, AgentInfo)
@@ -113,24 +119,29 @@ async def _look(host: Host) -> View:
 
 
 def look(host: Host) -> View:
-    return asyncio.run(_look(host))
+    return asyncio.run(_look(door_of(host)))
 
 
 def wait_until(host: Host, what: str, ready: Callable[[View], bool], timeout_s: float) -> float:
     """Wait until the agent of the host tells that it is so; the time at which it was."""
     try:
-        return asyncio.run(asyncio.wait_for(_until(host, ready), timeout_s))
+        return asyncio.run(asyncio.wait_for(_until(lambda: door_of(host), ready), timeout_s))
     except TimeoutError:
         raise TimeoutError(f"{host.name}: {what}: not within {timeout_s:g} s\n{picture(host)}") from None
 
 
-async def _until(host: Host, ready: Callable[[View], bool]) -> float:
+def wait_until_door(door: Path, ready: Callable[[View], bool], timeout_s: float) -> float:
+    """The same for an agent that runs on the machine itself."""
+    return asyncio.run(asyncio.wait_for(_until(lambda: door, ready), timeout_s))
+
+
+async def _until(door: Callable[[], Path], ready: Callable[[View], bool]) -> float:
     while True:
         try:
-            if ready(await _look(host)):
+            if ready(await _look(door())):
                 return time.time()
-            async for _ in AsyncClient(host.inside("/run/hacluster/agent.sock")).subscribe():
-                if ready(await _look(host)):
+            async for _ in AsyncClient(door()).subscribe():
+                if ready(await _look(door())):
                     return time.time()
         except (AgentUnreachable, AssertionError):
             await asyncio.sleep(RETRY_S)

@@ -29,6 +29,7 @@ PATIENCE_S = 60.0
 class LoopbackPair:
     folder: Path
     urls: tuple[str, ...]
+    agents: tuple[subprocess.Popen[bytes], ...]
 
 
 @contextlib.contextmanager
@@ -43,7 +44,7 @@ def running() -> Iterator[LoopbackPair]:
             processes += [_agent(folder, node), _console(folder, node, number)]
         for url, process in zip(urls, processes[1::2], strict=True):
             _wait_for(url, process, folder)
-        yield LoopbackPair(folder, urls)
+        yield LoopbackPair(folder, urls, tuple(processes[0::2]))
     finally:
         # Consoles first: an agent that stops in order waits for nobody else.
         for process in [*processes[1::2], *processes[0::2]]:
