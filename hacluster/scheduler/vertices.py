@@ -48,7 +48,7 @@ def _everything(cluster: Cluster) -> list[Resource]:
 
 
 def _orderings(ids: dict[Draft, int], rules: list[Rule]) -> tuple[tuple[int, int], ...]:
-    """Rules between chosen drafts; one that doesn't happen hands its order on to its neighbours."""
+    """Rules between chosen drafts; a milestone hands its order on, what merely does not happen does not."""
     behind: dict[Draft, set[Draft]] = defaultdict(set)
     for rule in rules:
         behind[rule.first].add(rule.then)
@@ -63,7 +63,7 @@ def _orderings(ids: dict[Draft, int], rules: list[Rule]) -> tuple[tuple[int, int
             seen.add(then)
             if then in ids:
                 found.add((number, ids[then]))
-            else:
+            elif then.kind is ActionKind.PSEUDO:
                 pending.extend(behind[then])
     return tuple(sorted(pair for pair in found if pair[0] != pair[1]))
 
