@@ -67,7 +67,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nodeagent", description="The hacluster daemon of one node.")
     parser.add_argument("--etc", type=Path, default=DEFAULT_ETC, help="folder of ha.cf and authkeys")
     parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of the CIB and the journal")
-    parser.add_argument("--run", type=Path, default=DEFAULT_RUN, help="folder of the socket and the pid file")
+    parser.add_argument("--run", type=_absolute, default=DEFAULT_RUN, help="folder of the socket and the pid file")
     parser.add_argument("--log", type=Path, help="the operator's log (default: logfile of ha.cf)")
     parser.add_argument("--node", default=os.uname().nodename, help="this node's name (default: uname -n)")
     parser.add_argument("--foreground", action="store_true", help="write the log to standard error too")
@@ -84,6 +84,11 @@ def _print(problems: Sequence[Problem]) -> None:
     for problem in problems:
         mark = "" if problem.severity == "error" else "warning: "
         print(f"{mark}{problem.line(language)}", file=sys.stderr)
+
+
+def _absolute(text: str) -> Path:
+    """The folder names a lock that all processes of the machine see, so it must not depend on where one stands."""
+    return Path(text).absolute()
 
 
 def _prepare_process(run: Path) -> None:

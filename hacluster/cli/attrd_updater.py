@@ -88,7 +88,7 @@ def _query(cluster: LiveCluster, arguments: argparse.Namespace) -> int:
     for found in values:
         print(f'name="{_plain(found.name)}" host="{_plain(found.node)}" value="{_plain(found.value)}"')
     if not values:
-        raise CommandFailed(Exit.NOSUCH, f"Could not query value of {arguments.name}: attribute does not exist")
+        raise CommandFailed(Exit.CONFIG, f"Could not query value of {arguments.name}: attribute does not exist")
     return Exit.OK
 
 

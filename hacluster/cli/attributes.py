@@ -57,16 +57,17 @@ def write_pair(cib: Cib, scope: str, node: str, set_id: str, name: str, value: s
             if pair.get("name") == name and (not set_id or block.id == default):
                 if value is None:
                     xml = to_xml(Element("nvpair", {"id": pair.id}))
-                    return CibChange(kind=CibOperationKind.DELETE, section=section, xml=xml)
+                    return CibChange(kind=CibOperationKind.DELETE, section=section, xml=xml, client="crm_attribute")
                 xml = to_xml(Element("nvpair", {"id": pair.id, "name": name, "value": value}))
-                return CibChange(kind=CibOperationKind.MODIFY, section=section, xml=xml)
+                return CibChange(kind=CibOperationKind.MODIFY, section=section, xml=xml, client="crm_attribute")
     if value is None:
         return None
     pair = Element("nvpair", {"id": f"{default}-{name}", "name": name, "value": value})
     block = Element(tag, {"id": default}, (pair,))
     inner = Element("node", {"id": holder.id}, (block,)) if section == "nodes" else block
     xml = to_xml(Element(section, {}, (inner,)))
-    return CibChange(kind=CibOperationKind.MODIFY, section=section, xml=xml, allow_create=True)
+    modify = CibOperationKind.MODIFY
+    return CibChange(kind=modify, section=section, xml=xml, allow_create=True, client="crm_attribute")
 
 
 # ---------------------------------------------------------------- transient attributes

@@ -142,8 +142,13 @@ def run(command: str, body: Callable[[], int]) -> int:
     """Run a command's body: its exit code, with a failure as one line on standard error."""
     import sys
 
+    from hacluster.protocol.client import AgentUnreachable
+
     try:
         return body()
+    except AgentUnreachable as error:
+        print(f"{command}: {error}", file=sys.stderr)
+        return Exit.DISCONNECT
     except CommandFailed as failure:
         for line in failure.sentence.splitlines():
             print(f"{command}: {line}", file=sys.stderr)

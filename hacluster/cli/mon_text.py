@@ -37,6 +37,8 @@ class Sections(msgspec.Struct, frozen=True, kw_only=True):
     timing: bool = False
     inactive: bool = False
     by_node: bool = False
+    node_names: tuple[str, ...] = ()
+    """All nodes, for naming those on which an instance does not run."""
 
 
 def ctime(seconds: float) -> str:
@@ -150,12 +152,10 @@ def _clone(resource: ResourceView, margin: str, sections: Sections) -> Iterator[
             yield f"{margin}  * {word}: [ {' '.join(names)} ]"
     if sections.inactive:
         idle = [found for found in plain if not _any_active(found)]
-        if idle:
-            yield f"{margin}  * Stopped: [ {' '.join(_stopped_on(resource, idle))} ]"
-
-
-def _stopped_on(resource: ResourceView, idle: list[ResourceView]) -> list[str]:
-    return [found.id for found in idle]
+        busy = {node for found in resource.children for leaf in [found, *found.children] for node in leaf.nodes}
+        free = [name for name in sections.node_names if name not in busy][: len(idle)]
+        if free:
+            yield f"{margin}  * Stopped: [ {' '.join(free)} ]"
 
 
 def _needs_own_line(resource: ResourceView) -> bool:
