@@ -15,6 +15,8 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
@@ -365,6 +367,11 @@ def save_user(user: Any, actor: Actor, name: str, role: str, password: str = "",
     known = get_user_model().objects.filter(username=name).first()
     if known is None and not password:
         return Outcome(False, "user.no-password")
+    try:
+        if password:
+            validate_password(password)
+    except ValidationError:
+        return Outcome(False, "user.weak-password")
     if (role != "admin" or not is_active) and _is_last_admin(name):
         return Outcome(False, "user.last-admin")
     write_user(name, role, password, is_active=is_active)

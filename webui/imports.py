@@ -121,9 +121,13 @@ def proposal_of(key: str, sheet: str = "") -> Proposal | str:
 def differences(before: Element, after: Element) -> list[Statement]:
     """Statement by statement, as an operator reads a configuration."""
     was, now = statements_of(before), statements_of(after)
+    # A changed password is a difference, although both are shown masked.
+    bare_was, bare_now = statements_of(before, hide_secrets=False), statements_of(after, hide_secrets=False)
     found = [Statement("-", name, was[name]) for name in was if name not in now]
     found += [Statement("+", name, "", now[name]) for name in now if name not in was]
-    found += [Statement("~", name, was[name], now[name]) for name in now if name in was and was[name] != now[name]]
+    found += [
+        Statement("~", name, was[name], now[name]) for name in now if name in was and bare_was[name] != bare_now[name]
+    ]
     return found
 
 

@@ -33,6 +33,7 @@ OUTCOMES = {
     "user.removed": noop("User %(name)s is removed."),
     "user.incomplete": noop("Give a name and a role."),
     "user.no-password": noop("A new user needs a password."),
+    "user.weak-password": noop("The password needs ten characters and must not be a common one."),
     "user.last-admin": noop("The last administrator stays one."),
     "sheet.too-large": noop("The file is larger than the %(limit)s MB a sheet may have."),
     "sheet.empty": noop("Choose a file."),

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem
 from hacluster.crm.parser import parse
+from hacluster.crm.printer import statements
 from hacluster.sheets.convert import convert_book
-from webui.statements import statement_of
 
 CLUSTERS_OWN = ("cluster-infrastructure", "cluster-name", "dc-version", "have-watchdog", "last-lrm-refresh")
 NODES_OWN = ("standby", "maintenance")
@@ -92,14 +92,9 @@ def _node(running: Element, wanted: Element | None) -> Element:
     return running.with_children((*wanted.children, *sets))
 
 
-def statements_of(configuration: Element) -> dict[str, str]:
-    """Name -> crm statement, in the order of the sections."""
-    found: dict[str, str] = {}
-    for section in configuration.children:
-        for element in section.children:
-            if section.tag == "nodes":
-                element = element.with_attributes({"id": None})
-            name = element.get("uname") or element.id
-            if name:
-                found[f"{element.tag} {name}"] = statement_of(element)
-    return found
+def statements_of(configuration: Element, *, hide_secrets: bool = True) -> dict[str, str]:
+    """`group grpPg` -> its crm statement, in the order of `configure show`."""
+    return {
+        f"{printed.kind} {printed.id}": printed.text.replace(" \\\n", "\n").replace("\t", "  ")
+        for printed in statements(configuration, hide_secrets=hide_secrets, names=False)
+    }

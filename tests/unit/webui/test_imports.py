@@ -79,7 +79,7 @@ def test_the_difference_names_what_is_added_changed_and_removed(uploaded):
     signs = {each.name: each.sign for each in proposal.differences}
     assert signs["clone clnPingd"] == "-"
     assert signs["group grpPg"] == "~"
-    assert signs["cluster_property_set cib-bootstrap-options"] == "~"
+    assert signs["property cib-bootstrap-options"] == "~"
 
 
 def test_what_the_cluster_writes_itself_survives_a_sheet(uploaded):

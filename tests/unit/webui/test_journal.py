@@ -57,3 +57,8 @@ def test_the_last_administrator_cannot_be_removed_or_demoted(users):
     assert commands.save_user(users["admin"], ACTOR, "admin", "viewer").code == "user.last-admin"
     commands.save_user(users["admin"], ACTOR, "second", "admin", "another long one")
     assert commands.remove_user(users["admin"], ACTOR, "admin").ok
+
+
+def test_a_weak_password_is_refused(users):
+    assert commands.save_user(users["admin"], ACTOR, "new", "viewer", "password12").code == "user.weak-password"
+    assert commands.save_user(users["admin"], ACTOR, "new", "viewer", "short").code == "user.weak-password"
