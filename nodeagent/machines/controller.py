@@ -236,9 +236,16 @@ class Controller(Machine):
 
     @on(RecomputeNeeded)
     def _recompute(self, event: RecomputeNeeded) -> None:
-        if event.reason.startswith("attribute "):
+        if self._is_in_a_rule(event.reason):
             self._failover.attribute_worsened()
         self._need(event.reason)
+
+    def _is_in_a_rule(self, reason: str) -> bool:
+        """Whether the attribute that changed is one that location rules read; a promotion score is no path or disk."""
+        subject, _, rest = reason.partition(" ")
+        name = rest.removesuffix(" changed")
+        rules = (element for element in self.here.cib.section("constraints").walk() if element.tag == "expression")
+        return subject == "attribute" and any(element.get("attribute") == name for element in rules)
 
     def _need(self, reason: str) -> None:
         if self.here.is_dc:
