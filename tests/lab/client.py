@@ -112,10 +112,12 @@ class Writer:
 
     def lost_rows(self) -> int:
         """Rows that were confirmed and are not there."""
+        # What is confirmed while the server answers need not be in its answer.
+        confirmed = set(self.committed)
         connection = Connection(5.0)
         there = {int(row) for row in connection.ask("select row from kept")}
         connection.close()
-        return len(self.committed - there)
+        return len(confirmed - there)
 
     def _run(self) -> None:
         row, connection = time.time_ns() // 1000, None
