@@ -95,6 +95,12 @@ def _node(running: Element, wanted: Element | None) -> Element:
 def statements_of(configuration: Element, *, hide_secrets: bool = True) -> dict[str, str]:
     """`group grpPg` -> its crm statement, in the order of `configure show`."""
     return {
-        f"{printed.kind} {printed.id}": printed.text.replace(" \\\n", "\n").replace("\t", "  ")
+        f"{printed.kind} {printed.id}": _as_seen(printed.text)
         for printed in statements(configuration, hide_secrets=hide_secrets, names=False)
     }
+
+
+def _as_seen(text: str) -> str:
+    """A fact a line, without the headings that a converter leaves as comments."""
+    lines = text.replace("\t", "  ").split("\n")
+    return "\n".join(line.removesuffix(" \\") for line in lines if not line.startswith("#"))
