@@ -78,7 +78,6 @@ def _rendered(found: View, arguments: argparse.Namespace, request: str) -> str:
         timing=arguments.timing_details,
         inactive=arguments.inactive,
         by_node=arguments.group_by_node,
-        node_names=tuple(node.name for node in found.nodes),
     )
     now = time.time()
     if arguments.as_xml or arguments.output_as == "xml":

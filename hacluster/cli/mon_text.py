@@ -105,6 +105,7 @@ def _nodes(view: View) -> list[str]:
 def _resources(view: View, sections: Sections) -> list[str]:
     if not view.resources:
         return ["No resources" if sections.inactive else "No active resources"]
+    sections = msgspec.structs.replace(sections, node_names=tuple(node.name for node in view.nodes))
     title = "Full List of Resources:" if sections.inactive else "Active Resources:"
     lines = [line for found in view.resources for line in _resource(found, "  ", sections)]
     return [title, *lines] if lines else ["No active resources"]

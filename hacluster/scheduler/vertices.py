@@ -8,13 +8,12 @@ from __future__ import annotations
 from collections import defaultdict
 
 from hacluster.scheduler.actions import Draft, Drafts
+from hacluster.scheduler.agent_meta import meta_of
 from hacluster.scheduler.digests import digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
 from hacluster.scheduler.ordering import Rule
-from hacluster.scheduler.values import duration_ms
+from hacluster.scheduler.values import duration_ms, score
 from hacluster.scheduler.working import Cluster, Resource, Role
-
-FEATURE_SET = "3.16.2"
 
 
 def build_graph(cluster: Cluster, drafts: Drafts, rules: list[Rule]) -> TransitionGraph:
@@ -22,7 +21,7 @@ def build_graph(cluster: Cluster, drafts: Drafts, rules: list[Rule]) -> Transiti
     ids = {draft: number for number, draft in enumerate(chosen, start=1)}
     values = cluster.options.values
     return TransitionGraph(
-        actions=tuple(_vertex(cluster, draft, ids[draft]) for draft in chosen),
+        actions=tuple(_vertex(cluster, drafts, draft, ids[draft]) for draft in chosen),
         orderings=_orderings(ids, rules),
         placement_now=_placement_now(cluster),
         placement_after=_placement_after(cluster, drafts),
@@ -30,7 +29,7 @@ def build_graph(cluster: Cluster, drafts: Drafts, rules: list[Rule]) -> Transiti
         explanations={resource.id: tuple(resource.reasons) for resource in _everything(cluster) if resource.reasons},
         blocked=tuple(resource.shown_id for resource in cluster.primitives() if resource.is_blocked),
         recheck_at=cluster.recheck_at,
-        batch_limit=int(values.get("batch-limit", "0") or 0),
+        batch_limit=max(0, score(values.get("batch-limit", "0"))),
         cluster_delay_ms=duration_ms(values.get("cluster-delay", "60s"), 60_000),
         stonith_timeout_ms=duration_ms(values.get("stonith-timeout", "60s"), 60_000),
         start_failure_is_fatal=cluster.options.start_failure_is_fatal,
@@ -71,7 +70,7 @@ def _orderings(ids: dict[Draft, int], rules: list[Rule]) -> tuple[tuple[int, int
 # ---------------------------------------------------------------- vertices
 
 
-def _vertex(cluster: Cluster, draft: Draft, number: int) -> Action:
+def _vertex(cluster: Cluster, drafts: Drafts, draft: Draft, number: int) -> Action:
     resource = draft.resource
     if resource is None:
         return Action(
@@ -106,51 +105,9 @@ def _vertex(cluster: Cluster, draft: Draft, number: int) -> Action:
         detail=draft.detail,
         priority=resource.priority,
         parameters=parameters,
-        meta=_meta(resource, draft, timeout_ms),
+        meta=meta_of(cluster, drafts, draft, timeout_ms),
         digests={"op-digest": digest(parameters, draft.interval_ms, timeout_ms)},
     )
-
-
-def _meta(resource: Resource, draft: Draft, timeout_ms: int) -> dict[str, str]:
-    meta = {
-        "CRM_meta_timeout": str(timeout_ms),
-        "CRM_meta_on_node": draft.node.uname,
-        "CRM_meta_on_node_uuid": draft.node.id,
-        "crm_feature_set": FEATURE_SET,
-    }
-    del meta["crm_feature_set"]
-    if draft.interval_ms:
-        meta["CRM_meta_interval"] = str(draft.interval_ms)
-    if draft.config is not None:
-        meta["CRM_meta_name"] = draft.config.name
-        meta |= {f"CRM_meta_{name}": value for name, value in draft.config.extra.items()}
-        if draft.config.on_fail:
-            meta["CRM_meta_on_fail"] = draft.config.on_fail
-        if draft.config.role:
-            meta["CRM_meta_role"] = draft.config.role
-    if draft.expected_rc and not draft.interval_ms:
-        meta["CRM_meta_op_target_rc"] = str(draft.expected_rc)
-    clone = resource.clone
-    if clone is not None:
-        meta |= _clone_meta(clone, resource)
-    return meta
-
-
-def _clone_meta(clone: Resource, resource: Resource) -> dict[str, str]:
-    number = resource.id.rsplit(":", 1)[-1]
-    meta = {
-        "CRM_meta_clone": number,
-        "CRM_meta_clone_max": str(clone.clone_max),
-        "CRM_meta_clone_node_max": str(clone.clone_node_max),
-        "CRM_meta_globally_unique": str(clone.is_unique).lower(),
-        "CRM_meta_notify": str(clone.notifies).lower(),
-    }
-    if clone.is_promotable:
-        for name in ("promoted", "master"):
-            meta[f"CRM_meta_{name}_max"] = str(clone.promoted_max)
-            meta[f"CRM_meta_{name}_node_max"] = str(clone.promoted_node_max)
-        meta["CRM_meta_promotable"] = "true"
-    return meta
 
 
 # ---------------------------------------------------------------- placement
