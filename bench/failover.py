@@ -52,7 +52,7 @@ def event_s(host: Host, code: str, since_s: float) -> float:
     """When the agent first told of it since that moment, by its own log of events."""
     lines = host.inside("/var/lib/hacluster/agent.jsonl").read_text().splitlines()
     told = (json.loads(line) for line in lines)
-    return next(each["at_ms"] / 1000 for each in told if each["code"] == code and each["at_ms"] >= since_s * 1000)
+    return next(each["at_ms"] / 1000 for each in told if each.get("code") == code and each["at_ms"] >= since_s * 1000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
