@@ -120,7 +120,7 @@ def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> No
     if target is None:
         return
     runs_there = target in resource.active and not must_restart and len(resource.active) == 1
-    _draft_start(cluster, drafts, resource, target, optional=runs_there)
+    _draft_start(cluster, drafts, resource, target, optional=runs_there and target not in resource.starting_on)
     if _may_migrate(cluster, resource, target) and not must_restart:
         _draft_migration(cluster, drafts, resource, target)
     if resource.next_role is Role.PROMOTED:

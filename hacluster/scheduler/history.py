@@ -19,6 +19,8 @@ HARD_ERRORS = {2: "invalid parameter", 3: "unimplemented", 4: "insufficient priv
 FATAL_ERROR = 6
 PENDING_RC = 193
 STATUS_PENDING = -1
+_LASTING = ("stop", "fence", "standby")
+"""What a failure asked for holds until it is cleaned up, even if the monitor has become well since."""
 STATUS_NOT_INSTALLED = 7
 
 
@@ -56,6 +58,8 @@ def _read(cluster: Cluster, resource: Resource, node: Node, operation: Operation
     if operation.status == STATUS_PENDING or operation.rc == PENDING_RC:
         if operation.name in ("start", "promote", "migrate_from", "stop", "demote"):
             finding.role = max(finding.role, _started(resource))
+        if operation.name == "start":
+            resource.starting_on.add(node.index)
         return
     if operation.is_failure and not _has_expired(cluster, resource, node, operation):
         _read_failure(cluster, resource, node, operation, finding)
@@ -106,7 +110,7 @@ def _read_monitor(resource: Resource, operation: Operation, finding: _Finding) -
         finding.role = Role.PROMOTED
     elif operation.rc in (0, 190):
         finding.role = max(finding.role, _started(resource))
-        if finding.failed_by is not None and _is_same(operation, finding.failed_by):
+        if finding.failed_by is not None and _is_same(operation, finding.failed_by) and finding.on_fail not in _LASTING:
             finding.failed_by = None
 
 

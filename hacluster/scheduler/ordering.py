@@ -361,7 +361,8 @@ def _restart(drafts: Drafts, resource: Resource, start: Draft) -> bool:
     """Where a resource stays, its stop and its start happen both or not at all."""
     changed = False
     for stop in drafts.stop.get(resource, []):
-        if stop.node is start.node and stop.optional != start.optional:
+        is_asked_again = stop.optional and start.node.index in resource.starting_on
+        if stop.node is start.node and stop.optional != start.optional and not is_asked_again:
             stop.optional = start.optional = False
             changed = True
         for demote in drafts.demote.get(resource, []):

@@ -284,9 +284,10 @@ def _attach_history(cluster: Cluster, maker: _Maker, node: Node, entry: Element)
     failures = [op for op in operations if op.id.endswith("_last_failure_0")]
     regular = [op for op in operations if not op.id.endswith("_last_failure_0")]
     ordered = sorted(regular, key=lambda op: op.call_id)
-    known = {(op.name, op.interval_ms, op.call_id) for op in ordered}
-    older = [op for op in failures if (op.name, op.interval_ms, op.call_id) not in known]
-    resource.history[node.index] = sorted([*ordered, *older], key=lambda op: op.call_id)
+    known = {(op.name, op.interval_ms, op.call_id, op.rc) for op in ordered}
+    older = [op for op in failures if (op.name, op.interval_ms, op.call_id, op.rc) not in known]
+    # A recurring monitor keeps its call id: of two results of one call, the one that changed last is the newer.
+    resource.history[node.index] = sorted([*ordered, *older], key=lambda op: (op.call_id, op.last_change))
 
 
 def _resource_of(cluster: Cluster, maker: _Maker, node: Node, entry: Element) -> Resource:

@@ -91,6 +91,8 @@ class Resource:
     active: dict[int, Role] = field(default_factory=dict)
     """node -> role it has there now"""
     failed_on: set[int] = field(default_factory=set)
+    starting_on: set[int] = field(default_factory=set)
+    """Nodes whose last word is that a start is under way: it is asked for again."""
     unknown_until_fenced: bool = False
     is_managed: bool = True
     is_blocked: bool = False
