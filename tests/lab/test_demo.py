@@ -8,7 +8,7 @@ import select
 import signal
 import subprocess
 import sys
-import time
+import threading
 import urllib.request
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ import pytest
 from tests.lab import cluster, loopback_pair
 from tests.lab.browserless import Operator
 from tests.lab.client import Connection
-from tests.lab.laboratory import Lab
+from tests.lab.laboratory import WAIT_FOR_LOCK_S, Lab, take_lock
 from tests.lab.place import CHECKOUT, FOLDER, NETWORKS, bridge_of
 
 pytestmark = pytest.mark.lab
@@ -38,18 +38,27 @@ def demo() -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """The running demo and what it printed."""
     command = [sys.executable, "-u", "-m", "tests.lab.demo"]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True, process_group=0) as process:
+        too_late = threading.Timer(DEMO_S, process.kill)
+        too_late.start()
         try:
             assert process.stdout is not None
             lines: list[str] = []
-            deadline_s = time.monotonic() + DEMO_S
-            while not lines or "Ctrl-C" not in lines[-1]:
-                ready, _, _ = select.select([process.stdout], [], [], deadline_s - time.monotonic())
-                line = process.stdout.readline() if ready else ""
-                assert line, f"the demo ended or hung: {lines}"
+            for line in process.stdout:
                 lines.append(line)
+                if "Ctrl-C ends it" in line:
+                    break
+            else:
+                pytest.fail(f"the demo ended or hung: {lines}")
+            too_late.cancel()
             yield process, lines
         finally:
+            too_late.cancel()
             process.kill()
+
+
+@pytest.fixture(autouse=True)
+def _nobody_else_has_a_lab() -> None:
+    os.close(take_lock(WAIT_FOR_LOCK_S))
 
 
 def test_the_demo_serves_two_consoles_and_leaves_nothing_after_ctrl_c() -> None:
