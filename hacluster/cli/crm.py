@@ -183,16 +183,13 @@ def _delete(words: list[str]) -> int:
 
 
 def _verify() -> int:
-    """The running configuration must be printed and read back without a problem."""
-    from hacluster.crm.parser import parse
-    from hacluster.crm.printer import show
+    from hacluster.cib.problems import has_errors
+    from hacluster.cib.validate import validate
 
-    cib = connect().query()
-    nodes = [found.get("uname") for found in cib.section("nodes").all("node")]
-    problems = parse(show(cib.configuration), nodes=nodes).problems
+    problems = validate(connect().query())
     for problem in problems:
         print(f"{problem.severity.value.upper()}: {problem.line()}", file=sys.stderr)
-    return Exit.ERROR if problems else Exit.OK
+    return Exit.ERROR if has_errors(problems) else Exit.OK
 
 
 # ---------------------------------------------------------------- resource

@@ -1,0 +1,45 @@
+"""`crm_verify`: what is wrong with a configuration, the running one or a file."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from hacluster.cib.problems import Severity, has_errors
+from hacluster.cib.validate import validate
+from hacluster.cli.cluster import FileCluster, connect, run
+from hacluster.cli.exits import Exit
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("crm_verify", description="Check a configuration.", allow_abbrev=False)
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("-L", "--live-check", action="store_true", help="the running cluster's")
+    what.add_argument("-x", "--xml-file", metavar="FILE", help="a file's")
+    parser.add_argument("-V", "--verbose", action="count", default=0, help="warnings too")
+    parser.add_argument("-q", "--quiet", action="store_true", help="the exit code alone")
+    parser.add_argument(
+        "--lang", choices=("en", "ja"), default="ja" if os.environ.get("LANG", "")[:2] == "ja" else "en"
+    )
+    arguments = parser.parse_args(argv)
+    return run("crm_verify", lambda: _verify(arguments))
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    cluster = FileCluster(Path(arguments.xml_file)) if arguments.xml_file else connect()
+    problems = validate(cluster.query())
+    for problem in problems:
+        if not arguments.quiet and (arguments.verbose or problem.severity is Severity.ERROR):
+            print(f"{problem.severity.value}: {problem.line(arguments.lang)}", file=sys.stderr)
+    if not has_errors(problems):
+        return Exit.OK
+    if not arguments.quiet:
+        print("Errors found during check: config not valid", file=sys.stderr)
+    return Exit.CONFIG
+
+
+if __name__ == "__main__":
+    sys.exit(main())
