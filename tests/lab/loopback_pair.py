@@ -37,11 +37,12 @@ def running() -> Iterator[LoopbackPair]:
     """Both consoles answer and see both nodes; everything ends with the block."""
     folder = Path(tempfile.mkdtemp(prefix="hacluster-pair-"))
     processes: list[subprocess.Popen[bytes]] = []
-    urls = tuple(f"http://127.0.0.{number}:8000" for number, _ in enumerate(NODES, 1))
+    port = _free_port()
+    urls = tuple(f"http://127.0.0.{number}:{port}" for number, _ in enumerate(NODES, 1))
     try:
         _write_configuration(folder)
         for number, node in enumerate(NODES, 1):
-            processes += [_agent(folder, node), _console(folder, node, number)]
+            processes += [_agent(folder, node), _console(folder, node, number, port)]
         for url, process in zip(urls, processes[1::2], strict=True):
             _wait_for(url, process, folder)
         yield LoopbackPair(folder, urls, tuple(processes[0::2]))
@@ -56,6 +57,18 @@ def running() -> Iterator[LoopbackPair]:
                 process.kill()
                 process.wait()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    """One for both consoles: 8000, or any other when another pair has it."""
+    for wanted in (8000, 0):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as stack:
+            first, second = (stack.enter_context(socket.socket()) for _ in NODES)
+            first.bind(("127.0.0.1", wanted))
+            port = int(first.getsockname()[1])
+            second.bind(("127.0.0.2", port))
+            return port
+    raise RuntimeError("no port is free on 127.0.0.1 and 127.0.0.2")
 
 
 def _write_configuration(folder: Path) -> None:
@@ -82,9 +95,9 @@ def _agent(folder: Path, node: str) -> subprocess.Popen[bytes]:
     return _start([str(VENV_BIN / "nodeagent"), "--node", node, *folders], here / "agent.out", {})
 
 
-def _console(folder: Path, node: str, number: int) -> subprocess.Popen[bytes]:
+def _console(folder: Path, node: str, number: int, port: int) -> subprocess.Popen[bytes]:
     here = folder / node
-    command = [str(VENV_BIN / "hactl"), "console", "--bind", f"127.0.0.{number}", "--port", "8000"]
+    command = [str(VENV_BIN / "hactl"), "console", "--bind", f"127.0.0.{number}", "--port", str(port)]
     command += ["--state", str(here / "state"), "--run", str(here / "run")]
     return _start(command, here / "console.out", {"HACLUSTER_ADMIN_PASSWORD": PASSWORD})
 
