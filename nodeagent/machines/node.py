@@ -195,7 +195,9 @@ class Node:
         self.here.out.append(PublishUpdate(say.EventHappened(event=record)))
 
     def recent_events(self, limit: int) -> tuple[say.EventRecord, ...]:
-        return tuple(self._events)[-limit:] if limit > 0 else ()
+        """The newest, oldest first: those of other nodes arrive later than they happened."""
+        in_order = sorted(self._events, key=lambda record: (record.at_ms, record.node, record.seq))
+        return tuple(in_order[-limit:]) if limit > 0 else ()
 
     # What the local door shows
 
