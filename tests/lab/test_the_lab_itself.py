@@ -36,6 +36,12 @@ def hears(lab: Lab, lan: str) -> bool:
     return lab["pm01"].run("ping", "-c1", "-W1", lab["pm02"].address(lan), check=False).returncode == 0
 
 
+def hears_again(lab: Lab, lan: str) -> bool:
+    """After a cut the kernel may still hold the peer for unreachable, so a few requests are allowed."""
+    address = lab["pm02"].address(lan)
+    return lab["pm01"].run("ping", "-c5", "-i0.3", "-W1", address, check=False).returncode == 0
+
+
 def test_a_host_has_its_own_name_processes_and_files(lab: Lab) -> None:
     pm01 = lab["pm01"]
     assert pm01.run("uname", "-n").stdout == "pm01\n"
@@ -59,7 +65,7 @@ def test_a_cut_lan_carries_nothing_until_it_is_healed(lab: Lab, lan: str) -> Non
     lab.cut(lan)
     assert not hears(lab, lan)
     lab.heal(lan)
-    assert hears(lab, lan)
+    assert hears_again(lab, lan)
 
 
 def test_one_cable_is_cut_alone(lab: Lab) -> None:
@@ -73,21 +79,21 @@ def test_a_pulled_cable_takes_the_carrier(lab: Lab) -> None:
     lab["pm02"].unplug(HB2)
     assert lab["pm02"].run("cat", "/sys/class/net/hb2/carrier").stdout == "0\n"
     lab["pm02"].heal(HB2)
-    assert hears(lab, HB2)
+    assert hears_again(lab, HB2)
 
 
 def test_a_partition_divides_the_heartbeat_lans_only(lab: Lab) -> None:
     lab.partition([lab["pm01"]], [lab["pm02"]])
     assert [hears(lab, lan) for lan in (HB1, HB2, SERVICE)] == [False, False, True]
     lab.heal()
-    assert [hears(lab, lan) for lan in (HB1, HB2)] == [True, True]
+    assert [hears_again(lab, lan) for lan in (HB1, HB2)] == [True, True]
 
 
 def test_packets_are_lost_as_told(lab: Lab) -> None:
     lab["pm01"].lose(100, HB1)
     assert (hears(lab, HB1), hears(lab, HB2)) == (False, True)
     lab["pm01"].lose(0)
-    assert hears(lab, HB1)
+    assert hears_again(lab, HB1)
 
 
 def test_a_crash_ends_everything_at_once_and_a_boot_brings_it_back(lab: Lab) -> None:
@@ -97,7 +103,7 @@ def test_a_crash_ends_everything_at_once_and_a_boot_brings_it_back(lab: Lab) -> 
     assert sleeper.wait(5) != 0
     assert not pm01.is_on
     pm01.power_on()
-    assert hears(lab, HB1)
+    assert hears_again(lab, HB1)
 
 
 def test_a_frozen_host_is_silent_and_goes_on_when_thawed(lab: Lab) -> None:

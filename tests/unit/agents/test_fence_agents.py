@@ -48,8 +48,16 @@ async def test_a_plugin_that_hangs_ends_with_its_children_at_its_timeout(plugin,
     result = await fence_agents.fence(agent, "reboot", "pm02", {}, timeout_ms=300)
     assert result.timed_out
     child = int((tmp_path / "child").read_text())
-    state = Path(f"/proc/{child}/stat")
-    assert not state.exists() or state.read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    async with asyncio.timeout(5):
+        while _is_running(child):
+            await asyncio.sleep(0)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
 
 
 @pytest.mark.parametrize("name", ["../../../bin/true", "", ".hidden"])
