@@ -7,6 +7,7 @@ administrator, then serves until it is told to end. With Redis it starts a Celer
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import signal
 import subprocess
@@ -14,6 +15,7 @@ import sys
 from pathlib import Path
 
 STATE = "/var/lib/hacluster"
+PR_SET_PDEATHSIG = 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,6 +32,8 @@ def main(arguments: list[str] | None = None) -> int:
     Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     _make_database()
     worker = _start_worker()
+    # The server raises the signal that ended it once more when it has closed; the worker still has to be ended then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         return _serve(options)
     finally:
@@ -67,7 +71,13 @@ def _start_worker() -> subprocess.Popen[bytes] | None:
     if not os.environ.get("HACLUSTER_REDIS_URL"):
         return None
     command = [sys.executable, "-m", "celery", "-A", "hacluster.celery", "worker", "--pool", "threads"]
-    return subprocess.Popen([*command, "--concurrency", "2", "--loglevel", "WARNING", "--without-gossip"])
+    options = ["--concurrency", "2", "--loglevel", "WARNING", "--without-gossip"]
+    return subprocess.Popen([*command, *options], preexec_fn=_end_with_the_console)
+
+
+def _end_with_the_console() -> None:
+    """A console that is killed leaves no worker behind: the kernel ends it (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _serve(options: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
 import subprocess
 import time
 import urllib.error
@@ -159,3 +160,31 @@ def test_picture_and_actions_go_on_when_redis_ends(setting, script):
     told = script.upload("demo.csv", GOOD)
     ended = script.result(script.apply(told)["job"])
     assert (ended["state"], ended["result"]["by"]) == ("done", "console")
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGKILL])
+def test_the_worker_ends_with_its_console(tmp_path, ending):
+    redis, door = start_redis(tmp_path)
+    agent = FakeAgent(tmp_path / "agent.sock")
+    agent.start()
+    process, _ = start_console(tmp_path, agent, HACLUSTER_REDIS_URL=f"unix://{door}")
+    try:
+        (worker,) = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+        process.send_signal(ending)
+        process.wait(20)
+        deadline = time.monotonic() + 20
+        while _is_running(worker):
+            assert time.monotonic() < deadline, "the worker outlived its console"
+            time.sleep(0.05)
+    finally:
+        process.kill()
+        agent.stop()
+        redis.kill()
+        redis.wait()
+
+
+def _is_running(pid: str) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
