@@ -147,3 +147,26 @@ class TestStonithHelper:
     async def test_a_missing_parameter_is_named(self, run):
         result = await run(ping=1, dead_check_target="")
         assert "dead_check_target" in result.reason
+
+
+@pytest.mark.skipif(not Path("/usr/sbin/fence_dummy").exists(), reason="Debian's fence-agents are not installed")
+class TestARealFenceAgent:
+    """Debian's own fence_dummy, which keeps its power state in a file."""
+
+    @pytest.fixture
+    def parameters(self, tmp_path):
+        return {"status_file": str(tmp_path / "power"), "pcmk_host_list": "pm02"}
+
+    async def test_it_is_monitored_and_switches_off(self, parameters):
+        assert (await fence_agents.device_operation("monitor", "fence_dummy", parameters, timeout_ms=30_000)).ok
+        for action in ("on", "off"):
+            assert (await fence_agents.fence("fence_dummy", action, "pm02", parameters, timeout_ms=30_000)).ok
+            assert action in Path(parameters["status_file"]).read_text()
+
+    async def test_its_meta_data_is_read(self):
+        described = await fence_agents.metadata("fence_dummy")
+        assert described.ok
+        assert "<parameters>" in described.output
+
+    async def test_its_targets_are_those_of_its_host_list(self, parameters):
+        assert await fence_agents.targets("fence_dummy", parameters, timeout_ms=30_000) == ("pm02",)
