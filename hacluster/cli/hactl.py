@@ -9,7 +9,6 @@ SUBCOMMANDS = {
     "console": ("hacluster.cli.console:main", "run this node's console"),
     "crm2xml": ("hacluster.cli.crm2xml:main", "crm text to CIB XML"),
     "crmshow": ("hacluster.cli.crmshow:main", "crm text as `crm configure show` prints it"),
-    "export-sheet": ("hacluster.cli.export_sheet:main", "the running configuration as a workbook"),
     "monitor": ("hacluster.cli.monitor:main", "start, stop or ask a monitor inside the agent"),
     "simulate": ("hacluster.cli.simulate:main", "what the scheduler would do with a CIB, as JSON"),
 }
