@@ -7,13 +7,13 @@ changed. The DC carries out all changes with it, and `CIB_file` uses the same (c
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Protocol
 
 import msgspec
 
 from hacluster.cib.codec import parse_xml
 from hacluster.cib.model import Cib, Element
+from hacluster.cib.orders import CibOperationKind
 from hacluster.cib.patch import apply, from_xml
 from hacluster.cib.problems import Problem, ProblemKind, Severity
 from hacluster.cib.version import CibVersion
@@ -64,20 +64,6 @@ BAD_XPATH = ProblemKind(
 )
 
 
-class Kind(StrEnum):
-    """The orders, by the names that `CibChange.kind` uses."""
-
-    CREATE = "create"
-    MODIFY = "modify"
-    REPLACE = "replace"
-    DELETE = "delete"
-    DELETE_ALL = "delete-all"
-    PATCH = "patch"
-    ERASE = "erase"
-    BUMP = "bump"
-    UPGRADE = "upgrade"
-
-
 class Order(Protocol):
     """What is to be done. `protocol.messages.CibChange` has this shape."""
 
@@ -105,12 +91,12 @@ def carry_out(cib: Cib, order: Order) -> Outcome:
     if wanted is not None and (wanted.admin_epoch, wanted.epoch) != (found.admin_epoch, found.epoch):
         return (CONFLICT.at(wanted=wanted, found=found),)
     try:
-        changed = _CARRIERS[Kind(order.kind)](cib, order)
+        changed = _CARRIERS[CibOperationKind(order.kind)](cib, order)
     except BadPath:
         return (BAD_XPATH.at(order.xpath, path=order.xpath),)
     if isinstance(changed, Problem):
         return (changed,)
-    return counted_on(cib, changed) if order.kind not in (Kind.PATCH, Kind.BUMP) else changed
+    return counted_on(cib, changed) if order.kind not in (CibOperationKind.PATCH, CibOperationKind.BUMP) else changed
 
 
 def counted_on(old: Cib, new: Cib) -> Cib:
@@ -251,7 +237,7 @@ def _replace_all(cib: Cib, given: Element) -> Cib | Problem:
 
 def _delete(cib: Cib, order: Order) -> Cib | Problem:
     if order.xpath:
-        return _remove_at_path(cib, order.xpath, first_only=order.kind == Kind.DELETE)
+        return _remove_at_path(cib, order.xpath, first_only=order.kind == CibOperationKind.DELETE)
     given = _input(order)
     if isinstance(given, Problem):
         return given
@@ -310,14 +296,14 @@ def _upgrade(cib: Cib, order: Order) -> Cib | Problem:
     return Cib(cib.root.with_attributes({"validate-with": "pacemaker-3.9"}))
 
 
-_CARRIERS: dict[Kind, Callable[[Cib, Order], Cib | Problem]] = {
-    Kind.CREATE: _create,
-    Kind.MODIFY: _modify,
-    Kind.REPLACE: _replace,
-    Kind.DELETE: _delete,
-    Kind.DELETE_ALL: _delete,
-    Kind.PATCH: _patch,
-    Kind.ERASE: _erase,
-    Kind.BUMP: _bump,
-    Kind.UPGRADE: _upgrade,
+_CARRIERS: dict[CibOperationKind, Callable[[Cib, Order], Cib | Problem]] = {
+    CibOperationKind.CREATE: _create,
+    CibOperationKind.MODIFY: _modify,
+    CibOperationKind.REPLACE: _replace,
+    CibOperationKind.DELETE: _delete,
+    CibOperationKind.DELETE_ALL: _delete,
+    CibOperationKind.PATCH: _patch,
+    CibOperationKind.ERASE: _erase,
+    CibOperationKind.BUMP: _bump,
+    CibOperationKind.UPGRADE: _upgrade,
 }

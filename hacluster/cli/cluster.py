@@ -5,11 +5,12 @@ Reads CIB_file from the environment; gives a `Cluster`. Each command says what i
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from hacluster.cli.exits import CommandFailed, Exit
 
@@ -46,14 +47,10 @@ class LiveCluster:
         self._client = Client()
 
     def ask(self, message: Message, expected: type[Answered], timeout_s: float = 120.0) -> Answered:
-        """One request; its answer, or CommandFailed with the agent's own sentence."""
-        from hacluster.protocol.client import AgentUnreachable
+        """One request; its answer, or CommandFailed with the agent's own sentence. `run` tells of a silent agent."""
         from hacluster.protocol.messages import Refused
 
-        try:
-            reply: Reply = self._client.request(message, timeout_s)
-        except AgentUnreachable as error:
-            raise CommandFailed(Exit.DISCONNECT, str(error)) from error
+        reply: Reply = self._client.request(message, timeout_s)
         if isinstance(reply, Refused):
             raise CommandFailed(_EXIT_OF.get(reply.code, reply.exit_code), reply.reason)
         assert isinstance(reply, expected), f"{type(message).__name__} answered with {type(reply).__name__}"
@@ -136,6 +133,15 @@ def live() -> LiveCluster:
     if os.environ.get("CIB_file"):
         raise CommandFailed(Exit.UNIMPLEMENT_FEATURE, "this needs a running cluster, not a file (CIB_file is set)")
     return LiveCluster()
+
+
+def follow(listening: Coroutine[Any, Any, None]) -> int:
+    """Listen until the agent goes or the operator has seen enough; Ctrl-C is the ordinary end of that."""
+    import asyncio
+
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(listening)
+    return Exit.OK
 
 
 def run(command: str, body: Callable[[], int]) -> int:

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from hacluster.cli import mon_text, mon_xml
-from hacluster.cli.cluster import LiveCluster, connect, run
+from hacluster.cli.cluster import LiveCluster, connect, follow, run
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.mon_text import Sections
 from hacluster.cli.status_view import View, view
@@ -119,10 +119,10 @@ def _follow(arguments: argparse.Namespace, request: str) -> int:
     """Show it anew after every change; changes of a quarter of a second are shown together."""
     import asyncio
 
-    from hacluster.protocol.client import AgentUnreachable, AsyncClient
+    from hacluster.protocol.client import AsyncClient
     from hacluster.protocol.messages import Beat, Subscribe
 
-    async def follow() -> None:
+    async def show() -> None:
         changed = asyncio.Event()
 
         async def listen() -> None:
@@ -142,13 +142,7 @@ def _follow(arguments: argparse.Namespace, request: str) -> int:
             await asyncio.sleep(0.25)
         await listener
 
-    try:
-        asyncio.run(follow())
-    except AgentUnreachable as error:
-        raise CommandFailed(Exit.DISCONNECT, str(error)) from error
-    except KeyboardInterrupt:
-        pass
-    return Exit.OK
+    return follow(show())
 
 
 if __name__ == "__main__":

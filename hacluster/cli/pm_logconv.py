@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import sys
 
-from hacluster.cli.cluster import live, run
-from hacluster.cli.exits import CommandFailed, Exit
-from hacluster.protocol.client import AgentUnreachable, AsyncClient
+from hacluster.cli.cluster import follow, live, run
+from hacluster.cli.exits import Exit
+from hacluster.protocol.client import AsyncClient
 from hacluster.protocol.events import log_line
 from hacluster.protocol.messages import EventHappened, Events, EventsQuery, Snapshot, Subscribe
 
@@ -31,7 +30,7 @@ def _once(arguments: argparse.Namespace) -> int:
 
 
 def _follow(arguments: argparse.Namespace) -> int:
-    async def follow() -> None:
+    async def show() -> None:
         async for update in AsyncClient().subscribe(Subscribe(cib=False)):
             match update:
                 case Snapshot(events=events):
@@ -40,13 +39,7 @@ def _follow(arguments: argparse.Namespace) -> int:
                 case EventHappened(event=event):
                     print(log_line(event, arguments.lang), flush=True)
 
-    try:
-        asyncio.run(follow())
-    except AgentUnreachable as error:
-        raise CommandFailed(Exit.DISCONNECT, str(error)) from error
-    except KeyboardInterrupt:
-        pass
-    return Exit.OK
+    return follow(show())
 
 
 if __name__ == "__main__":

@@ -7,10 +7,9 @@ listens. Console, command line and resource agents' callbacks all use these mess
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import msgspec
 
+from hacluster.cib.orders import CibOperationKind as CibOperationKind
 from hacluster.cib.patch import Patch
 from hacluster.cib.version import CibVersion
 
@@ -69,20 +68,6 @@ class CibQuery(Message, frozen=True, kw_only=True, tag="cib?"):
 class CibDocument(Message, frozen=True, kw_only=True, tag="cib"):
     xml: bytes
     version: CibVersion
-
-
-class CibOperationKind(StrEnum):
-    """What cibadmin can do; the meaning is that of its man page."""
-
-    CREATE = "create"
-    MODIFY = "modify"
-    REPLACE = "replace"
-    DELETE = "delete"
-    DELETE_ALL = "delete-all"
-    PATCH = "patch"
-    ERASE = "erase"
-    BUMP = "bump"
-    UPGRADE = "upgrade"
 
 
 class CibChange(Message, frozen=True, kw_only=True, tag="cib!"):

@@ -24,6 +24,7 @@ import pytest
 
 from tests.browser.conftest import PASSWORD, end, start_console
 from tests.fake_agent import FakeAgent, failed_over, pair
+from tests.processes import is_running
 from tests.sheets_for_tests import GOOD
 
 PATIENCE_S = 40
@@ -173,7 +174,7 @@ def test_the_worker_ends_with_its_console(tmp_path, ending):
         process.send_signal(ending)
         process.wait(20)
         deadline = time.monotonic() + 20
-        while _is_running(worker):
+        while is_running(int(worker)):
             assert time.monotonic() < deadline, "the worker outlived its console"
             time.sleep(0.05)
     finally:
@@ -181,10 +182,3 @@ def test_the_worker_ends_with_its_console(tmp_path, ending):
         agent.stop()
         redis.kill()
         redis.wait()
-
-
-def _is_running(pid: str) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False

@@ -9,6 +9,7 @@ import pytest
 from nodeagent.shell import fence_agents
 from nodeagent.shell.fence_agents import external, fence_api, meatware
 from nodeagent.shell.fence_agents.device import RC_TIMED_OUT, run_command
+from tests.processes import is_running
 
 HELPER = external.SHIPPED / "stonith-helper"
 
@@ -49,15 +50,8 @@ async def test_a_plugin_that_hangs_ends_with_its_children_at_its_timeout(plugin,
     assert result.timed_out
     child = int((tmp_path / "child").read_text())
     async with asyncio.timeout(5):
-        while _is_running(child):
+        while is_running(child):
             await asyncio.sleep(0)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 @pytest.mark.parametrize("name", ["../../../bin/true", "", ".hidden"])

@@ -14,6 +14,7 @@ import pytest
 from nodeagent.shell import resource_agents
 from nodeagent.shell.processes import OUTPUT_BYTES_MAX, Processes
 from nodeagent.shell.resource_agents import AgentCall, AgentResult, ExitCode, ResourceAgents
+from tests.processes import is_running
 
 SHARED = Path(__file__).resolve().parents[3].parent / "shared"
 
@@ -251,15 +252,8 @@ async def test_the_header_of_an_init_script_becomes_metadata(site: Site) -> None
 async def _ended(pid: int) -> None:
     """A killed process is gone a moment later, when the kernel has come to it."""
     async with asyncio.timeout(5):
-        while _is_running(pid):
+        while is_running(pid):
             await asyncio.sleep(0)
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def _is_inheritable(descriptor: int) -> bool:
