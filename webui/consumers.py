@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -38,6 +38,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         self._sent: Entities = {}
         self._sent_seq = 0
+        self._heard = self._heard_by_browser()
         self._wake = asyncio.Event()
         self._outbox: list[tuple[str, object]] = []
         self._task: asyncio.Task[None] | None = None
@@ -73,9 +74,16 @@ class LiveConsumer(AsyncWebsocketConsumer):
     # ------------------------------------------------------------ work
 
     def _hear(self, kind: str, what: object) -> None:
-        if kind != "view" and len(self._outbox) < 200:
+        if kind == "job" and len(self._outbox) < 200:
             self._outbox.append((kind, what))
         self._wake.set()
+
+    def _heard_by_browser(self) -> int:
+        """Where its alerts go on. What it heard from another console, or before a restart, counts for nothing here."""
+        asked = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        number = asked.get("heard", [""])[0]
+        known = asked.get("epoch", [""])[0] == feed.view_epoch and number.isdecimal() and len(number) < 16
+        return min(int(number), feed.heard) if known else feed.heard
 
     async def _work(self) -> None:
         view = feed.view
@@ -93,6 +101,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
             )
         )
         await self._snapshot()
+        await self._alerts()
         loop = asyncio.get_running_loop()
         next_beat, next_check = loop.time() + BEAT_S, loop.time() + CHECK_S
         while True:
@@ -108,10 +117,11 @@ class LiveConsumer(AsyncWebsocketConsumer):
             if self._wake.is_set():
                 self._wake.clear()
                 await self._empty_outbox()
+                await self._alerts()
                 await self._delta()
             if loop.time() >= next_beat:
                 next_beat = loop.time() + BEAT_S
-                await self._say(Beat(type="beat", seq=self._sent_seq, agent=feed.view.live))
+                await self._say(Beat(type="beat", seq=self._sent_seq, agent=feed.view.live, heard=self._heard))
             await asyncio.sleep(COALESCE_S / 2)
 
     async def _snapshot(self) -> None:
@@ -119,7 +129,7 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._sent = feed.entities(self._language, view)
         self._sent_seq = view.seq
         await self._say(Snapshot(type="snapshot", seq=view.seq, structure=view.structure, entities=self._sent))
-        await self._say(Beat(type="beat", seq=view.seq, agent=view.live))
+        await self._say(Beat(type="beat", seq=view.seq, agent=view.live, heard=self._heard))
 
     async def _delta(self) -> None:
         view = feed.view
@@ -139,18 +149,21 @@ class LiveConsumer(AsyncWebsocketConsumer):
         self._sent, self._sent_seq = now, view.seq
         await self._say(delta)
         if not view.live:
-            await self._say(Beat(type="beat", seq=view.seq, agent=False))
+            await self._say(Beat(type="beat", seq=view.seq, agent=False, heard=self._heard))
 
     async def _empty_outbox(self) -> None:
         waiting, self._outbox = self._outbox, []
         for kind, what in waiting:
             match kind, what:
-                case "event", EventRecord() as event:
-                    await self._alert(event)
                 case "job", str() as key:
                     await self._job(key)
                 case "resync", _:
                     await self._snapshot()
+
+    async def _alerts(self) -> None:
+        for number, event in feed.events_since(self._heard):
+            self._heard = number
+            await self._alert(event)
 
     async def _alert(self, event: EventRecord) -> None:
         level = catalogue.alert_level(event)

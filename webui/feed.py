@@ -55,6 +55,8 @@ class View:
     info: AgentInfo | None = None
     picture: Picture = NOTHING_KNOWN
     events: tuple[EventRecord, ...] = ()
+    heard: int = 0
+    """How many events this console has heard since it started; `events` ends with the last of them."""
     structure: str = ""
     trouble: str = ""
     """Why there is nothing to show: the sentence of the agent's absence."""
@@ -76,6 +78,7 @@ class Feed:
         self._info: AgentInfo | None = None
         self._transition: TransitionProgress | None = None
         self._events: deque[EventRecord] = deque(maxlen=EVENTS_KEPT)
+        self.heard = 0
         self._dirty = asyncio.Event()
 
     # ------------------------------------------------------------ life
@@ -185,7 +188,7 @@ class Feed:
         match update:
             case messages.Snapshot(info=info, cib=document, events=events, transition=transition):
                 self._info, self._transition = info, transition
-                self._events = deque(events, maxlen=EVENTS_KEPT)
+                self._catch_up_events(events)
                 if document:
                     self._replace(document)
                 asyncio.get_running_loop().create_task(self._catch_up_journal())
@@ -196,8 +199,7 @@ class Feed:
             case messages.InfoChanged(info=info):
                 self._info = info
             case messages.EventHappened(event=event):
-                self._events.append(event)
-                self.tell("event", event)
+                self._take_event(event)
             case messages.TransitionProgress():
                 self._transition = update
             case messages.JournalGrew(entries=entries):
@@ -212,6 +214,27 @@ class Feed:
                 return
         self._hear()
         self._dirty.set()
+
+    def _take_event(self, event: EventRecord) -> None:
+        self._events.append(event)
+        self.heard += 1
+        self.tell("event", event)
+
+    def _catch_up_events(self, events: tuple[EventRecord, ...]) -> None:
+        """What happened while the agent was out of reach is told too; the first snapshot's events are old news."""
+        known = {(event.node, event.seq) for event in self._events}
+        if not known:
+            self._events.extend(events)
+            return
+        for event in events:
+            if (event.node, event.seq) not in known:
+                self._take_event(event)
+
+    def events_since(self, heard: int) -> list[tuple[int, EventRecord]]:
+        """The events after the first `heard` ones, as far as they are kept, each with its number."""
+        missed = min(max(self.heard - heard, 0), len(self._events))
+        newest = list(self._events)[len(self._events) - missed :]
+        return list(enumerate(newest, self.heard - missed + 1))
 
     def _hear(self) -> None:
         if not self.view.live:
@@ -275,6 +298,7 @@ class Feed:
             info=self._info,
             picture=picture,
             events=tuple(self._events),
+            heard=self.heard,
             structure=wording.structure_of(picture),
         )
         self.tell("view", self.view)

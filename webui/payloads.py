@@ -69,11 +69,12 @@ Delta = TypedDict(
 
 
 class Beat(TypedDict):
-    """Every two seconds. `agent`: whether the agent answers this console."""
+    """Every two seconds. `agent`: whether the agent answers this console; `heard`: the events told so far."""
 
     type: Literal["beat"]
     seq: int
     agent: bool
+    heard: int
 
 
 class Alert(TypedDict):

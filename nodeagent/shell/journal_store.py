@@ -117,8 +117,10 @@ class JournalStore:
             self._events.execute("delete from event where id <= (select max(id) from event) - ?", (EVENTS_KEPT,))
 
     def newest_events(self, limit: int) -> tuple[EventRecord, ...]:
+        """Oldest first by their own clocks: a peer's event may reach this disk after a younger one of this node."""
         rows = self._events.execute("select record from event order by id desc limit ?", (limit,)).fetchall()
-        return tuple(msgspec.msgpack.decode(record, type=EventRecord) for (record,) in reversed(rows))
+        records = (msgspec.msgpack.decode(record, type=EventRecord) for (record,) in rows)
+        return tuple(sorted(records, key=lambda record: (record.at_ms, record.node, record.seq)))
 
     def next_event_seq(self, node: str) -> int:
         """A number that no event of this node has had, even if the last ones never reached the disk."""

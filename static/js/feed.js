@@ -11,7 +11,8 @@ const POLL_MS = 5000;
 
 let socket = null;
 let seq = -1;
-let epoch = "";
+let epoch = document.body.dataset.epoch || "";
+let heard = Number(document.body.dataset.heard || 0);
 let heardAt = Date.now();
 let failures = 0;
 let agentAnswers = document.body.dataset.live === "yes";
@@ -27,7 +28,9 @@ export function startFeed() {
 function open() {
   if (ended) return;
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  socket = new WebSocket(`${scheme}://${location.host}/ws/live?lang=${document.body.dataset.lang}`);
+  // Alerts go on where this page heard the last one, so that none falls between the page and its connection.
+  const asked = new URLSearchParams({ lang: document.body.dataset.lang, epoch, heard });
+  socket = new WebSocket(`${scheme}://${location.host}/ws/live?${asked}`);
   socket.addEventListener("message", (event) => hear(JSON.parse(event.data)));
   socket.addEventListener("close", (event) => {
     socket = null;
@@ -62,6 +65,7 @@ function hear(message) {
       break;
     case "beat":
       agentAnswers = message.agent;
+      heard = message.heard ?? heard;
       if (message.seq !== seq) ask("resync");
       break;
     case "alert":

@@ -193,6 +193,14 @@ def test_the_newest_events_come_oldest_first(journal: JournalStore) -> None:
     assert journal.newest_events(3) == tuple(records[-3:])
 
 
+def test_a_peers_event_that_comes_late_stands_where_its_clock_says(journal: JournalStore) -> None:
+    here = EventRecord(node="pm01", seq=1, at_ms=56, code="dc.elected")
+    late = EventRecord(node="pm02", seq=1, at_ms=52, code="dc.elected")
+    journal.keep_events([here])
+    journal.keep_events([late])
+    assert journal.newest_events(2) == (late, here)
+
+
 def test_event_numbers_go_on_after_a_restart(tmp_path: Path, journal: JournalStore) -> None:
     assert journal.next_event_seq("pm01") == 1
     journal.keep_events([EventRecord(node="pm01", seq=41, at_ms=1, code="dc.elected")])

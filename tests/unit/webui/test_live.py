@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+from urllib.parse import urlencode
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -34,13 +35,13 @@ async def following(a_feed: Feed):
         await a_feed.stop()
 
 
-async def socket_of(user, origin=b"http://console", language="en"):
+async def socket_of(user, origin=b"http://console", language="en", **query):
     session = SessionStore()
     await sync_to_async(session.create)()
     scope = {
         "type": "websocket",
         "path": "/ws/live",
-        "query_string": f"lang={language}".encode(),
+        "query_string": urlencode({"lang": language, **query}).encode(),
         "headers": [(b"origin", origin), (b"host", b"console")],
         "user": user,
         "session": session,
@@ -119,6 +120,40 @@ async def test_alerts_come_in_the_language_of_the_page(agent, users):
         alert = await heard(communicator, "alert")
         assert (alert["level"], alert["text"]) == ("major", "フェイルオーバーを開始します。")
         await leave(communicator)
+
+
+async def test_an_alert_between_the_page_and_its_connection_is_told(agent, users):
+    async with following(feed):
+        await until(lambda: feed.view.heard == feed.heard)
+        page = feed.view
+        agent.happen(events.FAILOVER_STARTED)
+        await until(lambda: feed.heard > page.heard)
+        communicator = await socket_of(users["viewer"], epoch=feed.view_epoch, heard=page.heard)
+        assert (await heard(communicator, "alert"))["level"] == "major"
+        await leave(communicator)
+
+
+async def test_an_alert_is_told_once_however_often_the_browser_comes_back(agent, users):
+    async with following(feed):
+        before = feed.heard
+        agent.happen(events.FAILOVER_STARTED)
+        await until(lambda: feed.heard == before + 1)
+        for number in (feed.heard, "x", "9" * 30):
+            communicator = await socket_of(users["viewer"], epoch=feed.view_epoch, heard=number)
+            with pytest.raises(TimeoutError):
+                await heard(communicator, "alert", 0.5)
+            await leave(communicator)
+
+
+async def test_what_happened_while_the_agent_was_out_of_reach_is_told(agent):
+    async with following(Feed()) as a_feed:
+        agent.happen(events.FAILOVER_STARTED)
+        await until(lambda: a_feed.heard)
+        agent.stop()
+        agent.happen(events.FAILOVER_FAILED)
+        agent.start()
+        await until(lambda: a_feed.heard == 2)
+        assert [event.code for _, event in a_feed.events_since(1)] == ["failover.failed"]
 
 
 async def test_nobody_listens_without_a_login(agent, users):
