@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Element
-from hacluster.cli import placement, resource_settings
+from hacluster.cli import crm_agents, placement, resource_settings
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, live, run
 from hacluster.cli.crm_attribute import local_node
 from hacluster.cli.exits import CommandFailed, Exit
@@ -36,7 +36,7 @@ def build_parser() -> argparse.ArgumentParser:
     command("-W", "--locate", text="where a resource runs")
     command("-q", "--query-xml", text="a resource's XML")
     command("-C", "--cleanup", text="forget failures and detect the state again")
-    command("-P", "--refresh", text="forget the whole history and detect the state again")
+    command("-R", "-P", "--refresh", "--reprobe", text="forget the whole history and detect the state again")
     command("-F", "--fail", text="count the resource as failed")
     command("-M", "--move", text="move a resource to a node")
     command("-B", "--ban", text="keep a resource off a node")
@@ -46,6 +46,11 @@ def build_parser() -> argparse.ArgumentParser:
     command("-d", "--delete-parameter", text="delete a parameter", value="NAME")
     command("-Y", "--why", text="why resources are where they are")
     command("--wait", text="wait until nothing is left to do")
+    command("--list-standards", text="the classes of agents")
+    what.add_argument("--list-ocf-providers", nargs="?", const="", metavar="AGENT", help="the providers of OCF agents")
+    command("--list-ocf-alternatives", text="the providers of one OCF agent", value="AGENT")
+    command("--list-agents", text="the agents of a class or provider", value="CLASS[:PROVIDER]")
+    command("--show-metadata", text="what an agent says of itself", value="CLASS[:PROVIDER]:TYPE")
     parser.add_argument("-r", "--resource", metavar="ID", default="")
     parser.add_argument("-N", "--node", "-H", metavar="NODE", default="")
     parser.add_argument("-v", "--parameter-value", metavar="VALUE")
@@ -67,6 +72,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> int:
+    if (answer := _of_agents(arguments)) is not None:
+        print("\n".join(answer))
+        return Exit.OK
     if arguments.list or arguments.list_raw:
         return _list(raw=arguments.list_raw)
     if arguments.wait:
@@ -88,6 +96,33 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     if arguments.move or arguments.ban or arguments.clear:
         return _place(cluster, arguments)
     return _settings(cluster, arguments)
+
+
+# ---------------------------------------------------------------- agents
+
+
+def _of_agents(arguments: argparse.Namespace) -> list[str] | None:
+    """The lines of a question about installed agents; None when another question was asked."""
+    if arguments.list_standards:
+        return list(crm_agents.STANDARDS)
+    if arguments.show_metadata:
+        return [crm_agents.metadata(*crm_agents.split(arguments.show_metadata)).rstrip()]
+    if arguments.list_agents:
+        standard, _, provider = arguments.list_agents.partition(":")
+        found = [kind for _, _, kind in crm_agents.agents(standard, provider)]
+        missing = f"No agents found for standard '{arguments.list_agents}'"
+        return _or_missing(sorted(set(found)), missing)
+    name = arguments.list_ocf_alternatives
+    if name is None and arguments.list_ocf_providers is None:
+        return None
+    missing = f"No OCF providers found for {name}" if name else "No OCF providers found"
+    return _or_missing(crm_agents.providers(name or arguments.list_ocf_providers or ""), missing)
+
+
+def _or_missing(found: list[str], missing: str) -> list[str]:
+    if not found:
+        raise CommandFailed(Exit.ERROR, missing)
+    return found
 
 
 # ---------------------------------------------------------------- looking

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from pathlib import Path
 
-from hacluster.cib.problems import Severity, has_errors
+from hacluster.cib.codec import parse_cib
+from hacluster.cib.model import Cib
+from hacluster.cib.problems import Problem, Severity, has_errors
 from hacluster.cib.validate import validate
 from hacluster.cli.cluster import FileCluster, connect, run
-from hacluster.cli.exits import Exit
+from hacluster.cli.exits import CommandFailed, Exit
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -17,6 +20,8 @@ def main(argv: list[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-L", "--live-check", action="store_true", help="the running cluster's")
     what.add_argument("-x", "--xml-file", metavar="FILE", help="a file's")
+    what.add_argument("-X", "--xml-text", metavar="XML", help="the one given here")
+    what.add_argument("-p", "--xml-pipe", action="store_true", help="the one on standard input")
     parser.add_argument("-V", "--verbose", action="count", default=0, help="warnings too")
     parser.add_argument("-q", "--quiet", action="store_true", help="the exit code alone")
     parser.add_argument(
@@ -27,10 +32,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from pathlib import Path
-
-    cluster = FileCluster(Path(arguments.xml_file)) if arguments.xml_file else connect()
-    problems = validate(cluster.query())
+    problems = validate(_configuration(arguments))
     for problem in problems:
         if not arguments.quiet and (arguments.verbose or problem.severity is Severity.ERROR):
             print(f"{problem.severity.value}: {problem.line(arguments.lang)}", file=sys.stderr)
@@ -39,6 +41,17 @@ def _verify(arguments: argparse.Namespace) -> int:
     if not arguments.quiet:
         print("Errors found during check: config not valid", file=sys.stderr)
     return Exit.CONFIG
+
+
+def _configuration(arguments: argparse.Namespace) -> Cib:
+    if arguments.xml_file:
+        return FileCluster(Path(arguments.xml_file)).query()
+    if arguments.live_check:
+        return connect().query()
+    parsed = parse_cib(sys.stdin.buffer.read() if arguments.xml_pipe else arguments.xml_text.encode(), "cib")
+    if isinstance(parsed, Problem):
+        raise CommandFailed(Exit.DATAERR, parsed.line(arguments.lang))
+    return parsed
 
 
 if __name__ == "__main__":
