@@ -1,346 +1,337 @@
-"""What has to be done: the draft actions between where resources are and where they shall be.
+"""What could be done to each resource: from the role it has to the role it shall have, step by step.
 
-Reads the decided working model; gives `Drafts`. An optional draft need not happen (the resource is there already) but
-takes part in the ordering, because an order constraint can make it happen after all.
+Reads the decided working model; writes drafts into the plan. A step that changes nothing is drafted as optional, since
+what stands before it may still make it necessary.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-
-from hacluster.scheduler.digests import Change, change_of, monitor_has_changed
+from hacluster.scheduler.digests import Change, change_of
+from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.history import OCF_NOT_RUNNING, OCF_RUNNING_PROMOTED
-from hacluster.scheduler.scores import role_of
-from hacluster.scheduler.unpack import fail_count_of, has_only_expired_failures
+from hacluster.scheduler.monitors import draft_recurring
+from hacluster.scheduler.plan import (
+    CANCELS_FIRST,
+    IMPLIES_THEN,
+    MIGRATES_FIRST,
+    ORDER,
+    PSEUDO_THEN,
+    Draft,
+    Order,
+    Plan,
+)
 from hacluster.scheduler.values import is_true
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
+from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
-STONITH = "stonith"
-
-
-@dataclass(slots=True, eq=False)
-class Draft:
-    """An action that may become a vertex of the graph."""
-
-    kind: ActionKind
-    resource: Resource | None
-    node: Node
-    interval_ms: int = 0
-    optional: bool = False
-    runnable: bool = True
-    pseudo: bool = False
-    expected_rc: int = 0
-    config: OperationConfig | None = None
-    detail: str = ""
-    reason: str = ""
+_DOWN = {Role.PROMOTED: Role.UNPROMOTED, Role.UNPROMOTED: Role.STOPPED, Role.STARTED: Role.STOPPED}
 
 
-@dataclass(slots=True)
-class Drafts:
-    """All drafts, and how to find the one in question."""
-
-    all: list[Draft] = field(default_factory=list)
-    start: dict[Resource, Draft] = field(default_factory=dict)
-    promote: dict[Resource, Draft] = field(default_factory=dict)
-    stop: dict[Resource, list[Draft]] = field(default_factory=dict)
-    demote: dict[Resource, list[Draft]] = field(default_factory=dict)
-    probes: dict[str, list[Draft]] = field(default_factory=dict)
-    """by the resource's name in the configuration, as every instance waits for all of them"""
-    monitors: dict[Resource, list[Draft]] = field(default_factory=dict)
-    stopped_monitors: dict[Resource, list[Draft]] = field(default_factory=dict)
-    cancels: dict[Resource, list[Draft]] = field(default_factory=dict)
-    deletes: dict[Resource, list[Draft]] = field(default_factory=dict)
-    migrations: dict[Resource, tuple[Draft, Draft]] = field(default_factory=dict)
-    reloads: dict[Resource, Draft] = field(default_factory=dict)
-    fences: dict[int, Draft] = field(default_factory=dict)
-    shutdowns: dict[int, Draft] = field(default_factory=dict)
-
-    def add(self, draft: Draft) -> Draft:
-        self.all.append(draft)
-        return draft
+def draft_actions(plan: Plan) -> None:
+    """Everything for every resource, containers after what is inside them."""
+    for resource in plan.cluster.resources:
+        _draft(plan, resource)
+    _draft_clearings(plan)
 
 
-def draft_actions(cluster: Cluster) -> Drafts:
-    drafts = Drafts()
-    _draft_fencing(cluster, drafts)
+def _draft(plan: Plan, resource: Resource) -> None:
+    for child in resource.children:
+        _draft(plan, child)
+    match resource.variant:
+        case Variant.PRIMITIVE:
+            _draft_primitive(plan, resource)
+        case Variant.GROUP:
+            _draft_group(plan, resource)
+        case Variant.CLONE:
+            _draft_clone(plan, resource)
+
+
+# ---------------------------------------------------------------- configuration changes
+
+
+def draft_configuration_changes(plan: Plan) -> None:
+    """What has been running with other parameters, or isn't configured any more."""
+    cluster = plan.cluster
     for resource in cluster.primitives():
-        if resource.is_orphan and not resource.history:
-            continue
-        _draft_placement(cluster, drafts, resource)
-        _draft_monitors(cluster, drafts, resource)
-        _draft_stopped_monitors(cluster, drafts, resource)
-        _draft_deletes(cluster, drafts, resource)
-        _draft_clearing(cluster, drafts, resource)
-    _draft_probes(cluster, drafts)
-    _draft_shutdowns(cluster, drafts)
-    return drafts
+        for index in resource.history:
+            node = cluster.nodes[index]
+            if resource.is_orphan:
+                if not resource.is_anonymous:
+                    _draft_delete(plan, resource, node)
+                continue
+            _draft_agent_change(plan, resource, node)
+            if index in resource.active and node.is_online and not node.is_unclean:
+                _draft_change(plan, resource, node)
 
 
-# ---------------------------------------------------------------- fencing and shutdown
-
-
-def can_fence(cluster: Cluster, node: Node) -> bool:
-    """A partition without quorum fences only its own members, unless its policy is to ignore that."""
-    options = cluster.options
-    return options.fencing_enabled and (options.has_quorum or node.is_online or options.no_quorum_policy == "ignore")
-
-
-def _draft_fencing(cluster: Cluster, drafts: Drafts) -> None:
-    for node in cluster.nodes:
-        if node.is_unclean and can_fence(cluster, node):
-            draft = Draft(ActionKind.FENCE, None, node, detail=cluster.options.fence_action, reason=node.fence_reason)
-            drafts.fences[node.index] = drafts.add(draft)
-
-
-def _draft_shutdowns(cluster: Cluster, drafts: Drafts) -> None:
-    for node in cluster.nodes:
-        if node.is_shutting_down and node.is_online and not node.is_unclean:
-            drafts.shutdowns[node.index] = drafts.add(Draft(ActionKind.SHUTDOWN, None, node))
-
-
-# ---------------------------------------------------------------- start, stop, promote, demote
-
-
-def _draft_placement(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
-    if resource.is_blocked or not resource.is_managed:
-        # It is not stopped; but what had to stop after it must know, and wait.
-        for index in sorted(resource.active):
-            if cluster.nodes[index].is_online:
-                _draft_stop(cluster, drafts, resource, index, optional=True)
-                drafts.stop[resource][-1].runnable = False
-        return
-    target = resource.target
-    change = _change(cluster, drafts, resource)
-    must_restart = target is not None and (target in resource.failed_on or change is Change.RESTART)
-    for index in sorted(resource.active):
-        stays = index == target
-        _draft_stop(cluster, drafts, resource, index, optional=stays and not must_restart and len(resource.active) == 1)
-    if target is None:
-        return
-    runs_there = target in resource.active and not must_restart and len(resource.active) == 1
-    _draft_start(cluster, drafts, resource, target, optional=runs_there and target not in resource.starting_on)
-    if _may_migrate(cluster, resource, target) and not must_restart:
-        _draft_migration(cluster, drafts, resource, target)
-    if resource.next_role is Role.PROMOTED:
-        is_promoted = runs_there and resource.active[target] is Role.PROMOTED
-        _draft_promote(cluster, drafts, resource, target, optional=is_promoted)
-
-
-def _may_migrate(cluster: Cluster, resource: Resource, target: int) -> bool:
-    """Live migration needs both nodes alive, a resource that is well, and nothing that forbids it."""
-    if not is_true(resource.meta.get("allow-migrate", "")) or len(resource.active) != 1 or resource.clone is not None:
-        return False
-    source = next(iter(resource.active))
-    node = cluster.nodes[source]
-    return source != target and node.is_online and not node.is_unclean and source not in resource.failed_on
-
-
-def _draft_migration(cluster: Cluster, drafts: Drafts, resource: Resource, target: int) -> None:
-    source = next(iter(resource.active))
-    there = Draft(ActionKind.MIGRATE_TO, resource, cluster.nodes[source], config=_config(resource, "migrate_to"))
-    here = Draft(ActionKind.MIGRATE_FROM, resource, cluster.nodes[target], config=_config(resource, "migrate_from"))
-    drafts.migrations[resource] = (drafts.add(there), drafts.add(here))
-
-
-def _change(cluster: Cluster, drafts: Drafts, resource: Resource) -> Change:
-    """Whether changed parameters ask for a restart; a reload is drafted at once."""
-    if resource.target is None or resource.target not in resource.active:
-        return Change.NONE
-    node = cluster.nodes[resource.target]
-    if not node.is_online or node.is_unclean:
-        return Change.NONE
+def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
     change = change_of(resource, node)
-    if change is Change.RELOAD:
-        drafts.reloads[resource] = drafts.add(Draft(ActionKind.RELOAD_AGENT, resource, node))
-    return change
-
-
-def _draft_stop(cluster: Cluster, drafts: Drafts, resource: Resource, index: int, *, optional: bool) -> None:
-    node = cluster.nodes[index]
-    is_fenced = index in drafts.fences
-    config = _config(resource, "stop")
-    runnable = node.is_online or is_fenced
-    stop = Draft(ActionKind.STOP, resource, node, 0, optional, runnable, is_fenced, 0, config)
-    if index in resource.failed_on:
-        stop.reason = "failure"
-    drafts.stop.setdefault(resource, []).append(drafts.add(stop))
-    if resource.active[index] is Role.PROMOTED:
-        stays_promoted = optional and resource.next_role is Role.PROMOTED
-        demote = Draft(
-            ActionKind.DEMOTE, resource, node, 0, stays_promoted, runnable, is_fenced, 0, _config(resource, "demote")
-        )
-        drafts.demote.setdefault(resource, []).append(drafts.add(demote))
-
-
-def _draft_start(cluster: Cluster, drafts: Drafts, resource: Resource, index: int, *, optional: bool) -> None:
-    node = cluster.nodes[index]
-    start = Draft(ActionKind.START, resource, node, 0, optional, node.can_run, False, 0, _config(resource, "start"))
-    if resource.requires == "fencing" and resource.agent[0] != STONITH and not optional:
-        unfenceable = [other for other in cluster.nodes if other.is_unclean and other.index not in drafts.fences]
-        start.runnable = start.runnable and not unfenceable
-    if not cluster.options.has_quorum and cluster.options.no_quorum_policy == "freeze" and not optional:
-        start.runnable = False
-    drafts.start[resource] = drafts.add(start)
-
-
-def _draft_promote(cluster: Cluster, drafts: Drafts, resource: Resource, index: int, *, optional: bool) -> None:
-    config = _config(resource, "promote")
-    draft = Draft(ActionKind.PROMOTE, resource, cluster.nodes[index], 0, optional, True, False, 0, config)
-    drafts.promote[resource] = drafts.add(draft)
-
-
-def _config(resource: Resource, name: str) -> OperationConfig | None:
-    return next((op for op in resource.operations if op.name == name), None)
-
-
-# ---------------------------------------------------------------- monitors
-
-
-def _wanted_monitors(resource: Resource) -> list[OperationConfig]:
-    """The recurring operations for the role the resource will have; one without a role serves every active role."""
-    counts = Counter(op.interval_ms for op in resource.operations if op.name == "monitor")
-    return [
-        op
-        for op in resource.operations
-        if op.name == "monitor"
-        and op.interval_ms
-        and op.enabled
-        # Two of the same interval could not be told apart, so neither of them counts.
-        and counts[op.interval_ms] == 1
-        and (not op.role or role_of(op.role) is resource.next_role)
-    ]
-
-
-def _draft_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
-    target = resource.target
-    if target is None or resource.in_maintenance or resource.is_blocked:
+    if change is Change.NONE:
         return
-    node = cluster.nodes[target]
-    if not node.is_online or node.is_unclean:
+    if raw_fail_count(resource, node)[0]:
+        clear_failcount(plan.cluster, resource, node)
+    if change is Change.RESTART:
+        plan.draft(resource, "start", None, optional=False)
+    elif resource.is_managed and not resource.is_failed and not resource.start_pending:
+        reload = plan.draft(resource, "reload-agent", node, optional=False)
+        for task in ("stop", "demote"):
+            plan.orders.append(Order(None, "", resource, task, ORDER | CANCELS_FIRST, first_draft=reload))
+
+
+def _draft_agent_change(plan: Plan, resource: Resource, node: Node) -> None:
+    """The same id with another agent: what runs is stopped, and its history forgotten."""
+    state = plan.cluster.states.get(node.index)
+    found = None if state is None else plan.cluster.entry(node, resource.shown_id)
+    if found is None:
         return
-    wanted = _wanted_monitors(resource)
-    running = _running_monitors(resource, target)
-    expected = OCF_RUNNING_PROMOTED if resource.next_role is Role.PROMOTED else 0
-    for op in wanted:
-        is_running = op.interval_ms in running and not monitor_has_changed(
-            resource, node, op.interval_ms, op.timeout_ms
-        )
-        draft = Draft(ActionKind.MONITOR, resource, node, op.interval_ms, is_running, True, False, expected, op)
-        if not resource.is_managed and target not in resource.active:
-            continue
-        drafts.monitors.setdefault(resource, []).append(drafts.add(draft))
-    counts = Counter(op.interval_ms for op in resource.operations if op.name == "monitor")
-    for interval_ms in running:
-        if interval_ms not in {op.interval_ms for op in wanted} and counts[interval_ms] < 2:
-            cancel = Draft(ActionKind.CANCEL, resource, node, interval_ms, detail="monitor")
-            drafts.cancels.setdefault(resource, []).append(drafts.add(cancel))
-
-
-def _draft_stopped_monitors(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
-    """Monitors of role Stopped watch the nodes on which the resource shall not run."""
-    wanted = [
-        op
-        for op in resource.operations
-        if op.name == "monitor" and op.interval_ms and op.enabled and op.role and role_of(op.role) is Role.STOPPED
-    ]
-    if not wanted or (resource.clone is not None and not resource.clone.is_unique) or resource.is_blocked:
+    was = tuple(found.get(name) for name in ("class", "provider", "type"))
+    if was == resource.agent or not any(was):
         return
-    for node in cluster.nodes:
-        if not node.is_online or node.is_unclean:
-            continue
-        running = _running_monitors(resource, node.index)
-        for op in wanted:
-            if node.index == resource.target:
-                continue
-            is_running = op.interval_ms in running
-            expected = OCF_NOT_RUNNING
-            draft = Draft(ActionKind.MONITOR, resource, node, op.interval_ms, is_running, True, False, expected, op)
-            drafts.stopped_monitors.setdefault(resource, []).append(drafts.add(draft))
+    if node.index in resource.active:
+        plan.draft(resource, "stop", node, optional=False)
+        resource.start_pending = True
+    _draft_delete(plan, resource, node)
 
 
-def _running_monitors(resource: Resource, index: int) -> dict[int, int]:
-    """interval -> expected rc of the monitors that run on the node, by the history since the last start."""
-    running: dict[int, int] = {}
-    for operation in resource.history.get(index, []):
-        if operation.name in ("start", "stop", "promote", "demote") and operation.rc == operation.expected_rc:
-            if operation.name in ("start", "stop"):
-                running.clear()
-        elif operation.name == "monitor" and operation.interval_ms and operation.status in (0, -1):
-            running[operation.interval_ms] = operation.expected_rc
-    return running
+def _draft_delete(plan: Plan, resource: Resource, node: Node, *, optional: bool = False) -> None:
+    if resource.is_failed or not node.is_online or node.is_unclean:
+        return
+    if not resource.is_managed and resource.is_orphan:
+        return
+    plan.draft(resource, "delete", node, optional=optional)
+    strength = IMPLIES_THEN if optional else ORDER
+    plan.order(resource, "stop", resource, "delete", strength)
+    plan.order(resource, "delete", resource, "start", strength)
 
 
-# ---------------------------------------------------------------- probes and clean-up
-
-
-def _draft_clearing(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
+def _draft_clearings(plan: Plan) -> None:
     """Failcounts that no longer count, or of a resource that is no longer configured, are taken away."""
-    for node in cluster.nodes:
-        if not node.is_online or node.is_unclean or node.index not in resource.history:
-            continue
-        is_over = has_only_expired_failures(cluster, resource, node)
-        changed = node.index == resource.target and change_of(resource, node) is not Change.NONE
-        count = fail_count_of(cluster, resource, node)[0]
-        if is_over or (count and changed) or (resource.is_orphan and count):
-            drafts.add(Draft(ActionKind.CLEAR_FAILCOUNT, resource, node))
-
-
-def _draft_probes(cluster: Cluster, drafts: Drafts) -> None:
-    """A monitor with interval 0 wherever nobody has asked yet."""
-    if not cluster.options.enable_startup_probes:
-        return
-    for node in cluster.nodes:
-        if not node.is_online or node.is_unclean or node.is_pending:
-            continue
-        asked: set[str] = set()
-        for resource in cluster.primitives():
-            if resource.is_orphan or resource.shown_id in asked or _knows(cluster, resource, node):
-                continue
-            instance = _instance_for(cluster, resource, node)
-            if instance is None:
-                continue
-            asked.add(resource.shown_id)
-            probe = Draft(
-                ActionKind.MONITOR, instance, node, 0, False, True, False, OCF_NOT_RUNNING, _probe_config(instance)
-            )
-            drafts.probes.setdefault(resource.base_id, []).append(drafts.add(probe))
-
-
-def _knows(cluster: Cluster, resource: Resource, node: Node) -> bool:
-    clone = resource.clone
-    if clone is None or clone.is_unique:
-        return node.index in resource.history
-    return any(
-        node.index in part.history
-        for instance in clone.children
-        for part in instance.primitives()
-        if part.base_id == resource.base_id
-    )
-
-
-def _instance_for(cluster: Cluster, resource: Resource, node: Node) -> Resource | None:
-    clone = resource.clone
-    if clone is None or clone.is_unique:
-        return resource
-    parts = [p for instance in clone.children for p in instance.primitives() if p.base_id == resource.base_id]
-    here = [part for part in parts if part.target == node.index]
-    free = [part for part in parts if part.target is None]
-    return next(iter(here or free or parts), None)
-
-
-def _probe_config(resource: Resource) -> OperationConfig | None:
-    monitors = [op for op in resource.operations if op.name == "monitor"]
-    exact = [op for op in monitors if op.interval_ms == 0]
-    return next(iter(exact or sorted(monitors, key=lambda op: op.interval_ms)), None)
-
-
-def _draft_deletes(cluster: Cluster, drafts: Drafts, resource: Resource) -> None:
-    """A resource that is no longer configured is forgotten where it was."""
-    if not resource.is_orphan:
-        return
-    for index in sorted(resource.history):
+    cluster = plan.cluster
+    for resource in cluster.primitives():
+        if resource.is_orphan and not resource.is_anonymous:
+            for index in resource.history:
+                if raw_fail_count(resource, cluster.nodes[index])[0]:
+                    clear_failcount(cluster, resource, cluster.nodes[index])
+    for (_, index), resource in cluster.clearings.items():
         node = cluster.nodes[index]
         if node.is_online and not node.is_unclean:
-            drafts.deletes.setdefault(resource, []).append(drafts.add(Draft(ActionKind.DELETE, resource, node)))
+            plan.add(Draft(ActionKind.CLEAR_FAILCOUNT, "clear_failcount", resource, node))
+
+
+# ---------------------------------------------------------------- primitives
+
+
+def _draft_primitive(plan: Plan, resource: Resource) -> None:
+    cluster = plan.cluster
+    if resource.next_role is Role.UNKNOWN:
+        resource.next_role = Role.STOPPED if resource.target is None else Role.STARTED
+    for index in resource.dangling_on:
+        stop = _draft_stop_on(plan, resource, cluster.nodes[index], optional=False)
+        stop.is_dangling = True
+    current = _current(cluster, resource)
+    target = None if resource.target is None else cluster.nodes[resource.target]
+    may_migrate, needs_stop = _judge_places(cluster, resource, current, target)
+    if resource.start_pending and current is not None:
+        plan.draft(resource, "start", current, optional=True).is_shown = True
+    needs_promote = False
+    is_moving = current is not None and target is not None and current is not target
+    if is_moving and resource.next_role >= Role.STARTED:
+        needs_stop = True
+    elif resource.is_failed:
+        needs_stop = needs_stop or resource.must_stop
+        needs_promote = not resource.must_stop and resource.next_role is Role.PROMOTED
+    elif resource.is_blocked:
+        needs_stop = True
+    elif resource.role > Role.STARTED and current is not None and target is not None:
+        needs_promote = not plan.draft(resource, "start", target, optional=True).optional
+    for index in sorted(resource.must_be_demoted):
+        plan.draft(resource, "demote", cluster.nodes[index], optional=False)
+    _draft_restart(plan, resource, current, needs_stop, needs_promote)
+    _draft_transition(plan, resource)
+    draft_recurring(plan, resource)
+    if may_migrate:
+        _draft_migration(plan, resource, current)
+
+
+def _current(cluster: Cluster, resource: Resource) -> Node | None:
+    """Where it is now: a clean node before an unclean one, the source of a migration before its target."""
+    if not resource.active:
+        return None
+    if resource.migrating is not None and resource.migrating[0] in resource.active:
+        return cluster.nodes[resource.migrating[0]]
+    nodes = [cluster.nodes[index] for index in resource.active]
+    clean = [node for node in nodes if node.is_online and not node.is_unclean]
+    return (clean or nodes)[0]
+
+
+def _judge_places(
+    cluster: Cluster, resource: Resource, current: Node | None, target: Node | None
+) -> tuple[bool, bool]:
+    """(whether it may migrate, whether it has to stop because of where it is)."""
+    may_migrate = current is not None and _may_migrate(resource, current, target)
+    active = [cluster.nodes[index] for index in resource.active]
+    if len(active) < 2:
+        if resource.migrating is not None:
+            resource.migrating = None
+        return may_migrate, False
+    if resource.migrating is not None:
+        source, destination = resource.migrating
+        goes_on = (
+            len(active) == 2
+            and current is not None
+            and source == current.index
+            and target is not None
+            and target.index == destination
+        )
+        if goes_on:
+            return may_migrate, False
+        resource.migrating = None
+        return False, True
+    waits = resource.requires in ("fencing", "unfencing")
+    clean = [node for node in active if node.is_online and not node.is_unclean]
+    if resource.dangling_on and len(active) - len(resource.dangling_on) < 2:
+        return False, False
+    return False, len(active if waits else clean) > 1
+
+
+def _may_migrate(resource: Resource, current: Node, target: Node | None) -> bool:
+    if target is None or current is target or not is_true(resource.meta.get("allow-migrate", "")):
+        return False
+    is_well = not (resource.is_failed or resource.start_pending or current.is_unclean)
+    return is_well and resource.is_managed and current.is_online and resource.next_role >= Role.STARTED
+
+
+def _draft_restart(
+    plan: Plan, resource: Resource, current: Node | None, needs_stop: bool, needs_promote: bool
+) -> None:
+    """Down from where it is and up again to the same role: needed, or only in case something else needs it."""
+    role = resource.role
+    while role > Role.STOPPED and current is not None:
+        _step(plan, resource, role, _DOWN[role], optional=not needs_stop)
+        role = _DOWN[role]
+    while role < resource.role <= resource.next_role and not resource.is_blocked:
+        higher = _towards(role, resource.role)
+        is_needed = needs_stop or (higher is Role.PROMOTED and needs_promote)
+        _step(plan, resource, role, higher, optional=not is_needed)
+        role = higher
+
+
+def _draft_transition(plan: Plan, resource: Resource) -> None:
+    """From the role it has to the one it shall have."""
+    role = resource.role
+    for _ in range(4):
+        if role is resource.next_role:
+            return
+        nearer = _towards(role, resource.next_role)
+        _step(plan, resource, role, nearer, optional=False)
+        role = nearer
+
+
+def _towards(role: Role, wanted: Role) -> Role:
+    if role in (Role.STOPPED, Role.UNKNOWN):
+        return {Role.PROMOTED: Role.UNPROMOTED}.get(wanted, wanted)
+    if role is Role.PROMOTED:
+        return Role.UNPROMOTED if wanted is not Role.PROMOTED else wanted
+    if role is Role.UNPROMOTED and wanted is Role.STARTED:
+        return wanted
+    return wanted
+
+
+def _step(plan: Plan, resource: Resource, role: Role, nearer: Role, *, optional: bool) -> None:
+    target = None if resource.target is None else plan.cluster.nodes[resource.target]
+    if role is Role.PROMOTED:
+        for index in list(resource.active):
+            plan.draft(resource, "demote", plan.cluster.nodes[index], optional=optional)
+    elif nearer is Role.STOPPED:
+        for index in list(resource.active):
+            _draft_stop(plan, resource, plan.cluster.nodes[index], optional=optional)
+    elif nearer is Role.PROMOTED:
+        starts = plan.find(resource, "start", target)
+        promote = plan.draft(resource, "promote", target, optional=optional)
+        if any(not start.runnable for start in starts):
+            promote.runnable = False
+    elif role in (Role.STOPPED, Role.UNKNOWN):
+        start = plan.draft(resource, "start", target, optional=True)
+        if not optional:
+            start.optional = False
+            if not start.runnable and start.reason == "":
+                start.reason = "no node" if target is None else ""
+
+
+def _draft_stop(plan: Plan, resource: Resource, node: Node, *, optional: bool) -> None:
+    if resource.multiple_active == "stop_unexpected" and len(resource.active) > 1 and node.index == resource.target:
+        return
+    if resource.migrating is not None and resource.migrating[1] == node.index:
+        if resource.target == node.index:
+            return
+        optional = False
+    stop = _draft_stop_on(plan, resource, node, optional=optional)
+    if resource.target is None and not stop.reason:
+        stop.reason = "node availability"
+    if node.index in resource.failed_on:
+        stop.reason = "failure"
+
+
+def _draft_stop_on(plan: Plan, resource: Resource, node: Node, *, optional: bool) -> Draft:
+    stop = plan.draft(resource, "stop", node, optional=optional)
+    if not resource.is_managed:
+        stop.runnable = False
+    if is_true(plan.cluster.options.values.get("remove-after-stop", "")):
+        _draft_delete(plan, resource, node, optional=optional)
+    return stop
+
+
+# ---------------------------------------------------------------- live migration
+
+
+def _draft_migration(plan: Plan, resource: Resource, current: Node | None) -> None:
+    """Away, in, then the stop at the old place; the start is implied unless it turns out that it can't be so."""
+    target = plan.cluster.nodes[resource.target] if resource.target is not None else None
+    start = plan.draft(resource, "start", target, optional=True)
+    stop = plan.draft(resource, "stop", current, optional=True)
+    start.migratable = stop.migratable = True
+    here = plan.draft(resource, "migrate_from", target, optional=True)
+    start.pseudo, here.migratable, here.needs = True, True, start.needs
+    if resource.migrating is None:
+        there = plan.draft(resource, "migrate_to", current, optional=True)
+        there.migratable, there.needs = True, start.needs
+        plan.order(resource, "monitor_0", resource, "migrate_to", ORDER)
+        plan.order(resource, "migrate_to", resource, "migrate_from", ORDER | MIGRATES_FIRST)
+    else:
+        plan.order(resource, "monitor_0", resource, "migrate_from", ORDER)
+    plan.order(resource, "migrate_from", resource, "stop", ORDER | MIGRATES_FIRST)
+    plan.order(resource, "migrate_from", resource, "start", ORDER | MIGRATES_FIRST | PSEUDO_THEN)
+
+
+# ---------------------------------------------------------------- milestones of groups and clones
+
+
+def _draft_group(plan: Plan, group: Resource) -> None:
+    for task in ("start", "running", "stop", "stopped"):
+        plan.milestone(group, task)
+    if group.clone is not None and group.clone.is_promotable:
+        for task in ("demote", "demoted", "promote", "promoted"):
+            plan.milestone(group, task)
+
+
+def _draft_clone(plan: Plan, clone: Resource) -> None:
+    starts = _any_happens(plan, clone, "start")
+    stops = _any_happens(plan, clone, "stop")
+    is_up = any(draft.runnable and draft.optional for draft in _of_instances(plan, clone, "start"))
+    plan.milestone(clone, "start", optional=not starts)
+    plan.milestone(clone, "running", optional=not starts, runnable=is_up or starts)
+    stop = plan.milestone(clone, "stop", optional=not stops)
+    stopped = plan.milestone(clone, "stopped", optional=not stops)
+    stop.migratable = stopped.migratable = True
+    if clone.is_promotable:
+        promotes, demotes = _any_happens(plan, clone, "promote"), _any_happens(plan, clone, "demote")
+        for task, is_needed in (("promote", promotes), ("promoted", promotes), ("demote", demotes)):
+            plan.milestone(clone, task, optional=not is_needed)
+        plan.milestone(clone, "demoted", optional=not demotes)
+
+
+def _of_instances(plan: Plan, clone: Resource, task: str) -> list[Draft]:
+    return [draft for part in clone.primitives() for draft in plan.find(part, task)]
+
+
+def _any_happens(plan: Plan, clone: Resource, task: str) -> bool:
+    return any(draft.happens or (draft.pseudo and not draft.optional) for draft in _of_instances(plan, clone, task))

@@ -7,18 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hacluster.scheduler.actions import Draft, Drafts
+from hacluster.scheduler.plan import Draft, Plan
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.working import Cluster, Resource, Role
+from hacluster.scheduler.working import Resource, Role
 
 _TOLD_OF_CHANGES = (ActionKind.START, ActionKind.STOP, ActionKind.PROMOTE, ActionKind.DEMOTE, ActionKind.NOTIFY)
 _OPERATION_OF = {"running": "start", "stopped": "stop", "promoted": "promote", "demoted": "demote"}
 
 
-def meta_of(cluster: Cluster, drafts: Drafts, draft: Draft, timeout_ms: int) -> dict[str, str]:
+def meta_of(plan: Plan, draft: Draft, timeout_ms: int) -> dict[str, str]:
     """Every CRM_meta_* of one action, by its full name."""
     resource = draft.resource
-    assert resource is not None, "only a resource's actions have meta attributes"
+    assert resource is not None and draft.node is not None, "only a resource's actions have meta attributes"
     meta = {
         "CRM_meta_timeout": str(timeout_ms),
         "CRM_meta_on_node": draft.node.uname,
@@ -31,7 +31,7 @@ def meta_of(cluster: Cluster, drafts: Drafts, draft: Draft, timeout_ms: int) -> 
     if clone is not None:
         meta |= _of_clone(clone, resource)
         if clone.notifies and draft.kind in _TOLD_OF_CHANGES:
-            meta |= _changes_of(cluster, drafts, clone)
+            meta |= _changes_of(plan, clone)
     if draft.kind is ActionKind.NOTIFY:
         meta |= _notification(draft.detail)
     return meta
@@ -82,18 +82,18 @@ def _notification(detail: str) -> dict[str, str]:
     }
 
 
-def _changes_of(cluster: Cluster, drafts: Drafts, clone: Resource) -> dict[str, str]:
+def _changes_of(plan: Plan, clone: Resource) -> dict[str, str]:
     """Who is active in which role, and who is about to change; as lists of instances and of nodes."""
-    members = list(clone.primitives())
+    cluster, members = plan.cluster, list(clone.primitives())
     now = [(member, index, role) for member in members for index, role in sorted(member.active.items())]
     lists: dict[str, list[tuple[Resource, int]]] = {
         "active": [(member, index) for member, index, _ in now],
         "promoted": [(member, index) for member, index, role in now if role is Role.PROMOTED],
         "unpromoted": [(member, index) for member, index, role in now if role is not Role.PROMOTED],
-        "start": _planned(drafts.start.get(member) for member in members),
-        "promote": _planned(drafts.promote.get(member) for member in members),
-        "stop": _planned(draft for member in members for draft in drafts.stop.get(member, [])),
-        "demote": _planned(draft for member in members for draft in drafts.demote.get(member, [])),
+        "start": _planned(draft for member in members for draft in plan.find(member, "start")),
+        "promote": _planned(draft for member in members for draft in plan.find(member, "promote")),
+        "stop": _planned(draft for member in members for draft in plan.find(member, "stop")),
+        "demote": _planned(draft for member in members for draft in plan.find(member, "demote")),
     }
     lists |= {"master": lists["promoted"], "slave": lists["unpromoted"]}
     meta: dict[str, str] = {}
@@ -106,11 +106,11 @@ def _changes_of(cluster: Cluster, drafts: Drafts, clone: Resource) -> dict[str, 
     return meta
 
 
-def _planned(drafts: Iterable[Draft | None]) -> list[tuple[Resource, int]]:
+def _planned(drafts: Iterable[Draft]) -> list[tuple[Resource, int]]:
     return [
         (draft.resource, draft.node.index)
         for draft in drafts
-        if draft is not None and draft.resource is not None and not draft.optional and draft.runnable
+        if draft.resource is not None and draft.node is not None and draft.happens
     ]
 
 

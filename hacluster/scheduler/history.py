@@ -1,83 +1,318 @@
 """What the operation history means: where each resource is active, in which role, and what has failed.
 
-Reads the histories that `unpack` attached; writes roles, failures, bans and the nodes that must be fenced into the
-working model (exit codes and on-fail: reference/ocf-agents 4, heartbeat 3).
+Reads the status section node by node; writes roles, failures, bans, failcounts to clear and the nodes that must be
+fenced into the working model (exit codes and on-fail: reference/ocf-agents 4, heartbeat 3).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 
-from hacluster.cib.model import SCORE_INFINITY
-from hacluster.cib.status import Operation
-from hacluster.scheduler.unpack import fail_count_of
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
+from hacluster.cib.model import SCORE_INFINITY, Cib, Element
+from hacluster.cib.status import Operation, history_of, node_states, read_operation
+from hacluster.scheduler.failures import clear_failcount, effective_fail_count, raw_fail_count
+from hacluster.scheduler.unpack import Maker, unpack
+from hacluster.scheduler.values import is_true
+from hacluster.scheduler.words import role_of
+from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role, Variant
 
+OCF_OK = 0
+OCF_NOT_INSTALLED = 5
+OCF_NOT_CONFIGURED = 6
 OCF_NOT_RUNNING = 7
 OCF_RUNNING_PROMOTED = 8
+OCF_FAILED_PROMOTED = 9
 HARD_ERRORS = {2: "invalid parameter", 3: "unimplemented", 4: "insufficient privileges", 5: "not installed"}
-FATAL_ERROR = 6
+_DEGRADED = {190: OCF_OK, 191: OCF_RUNNING_PROMOTED}
+_MASKED_PROBES = (2, OCF_NOT_INSTALLED)
 PENDING_RC = 193
 STATUS_PENDING = -1
-_LASTING = ("stop", "fence", "standby")
-"""What a failure asked for holds until it is cleaned up, even if the monitor has become well since."""
+STATUS_DONE = 0
+STATUS_CANCELLED = 1
+STATUS_ERROR = 4
 STATUS_NOT_INSTALLED = 7
 
 
+class OnFail(IntEnum):
+    """What a failure asks for, the mildest first."""
+
+    IGNORE = 0
+    DEMOTE = 1
+    RECOVER = 2
+    MIGRATE = 4
+    BLOCK = 5
+    STOP = 6
+    STANDBY = 7
+    FENCE = 8
+
+
+_LASTING = (OnFail.MIGRATE, OnFail.STOP, OnFail.STANDBY, OnFail.FENCE)
+"""What such a failure asked for holds until it is cleaned up, even if the resource has become well since."""
+
+
+class Outcome(IntEnum):
+    """What the result of an operation amounts to."""
+
+    DONE = 0
+    PENDING = 1
+    IGNORED = 2
+    ERROR = 3
+    HARD = 4
+    FATAL = 5
+    MASKED = 6
+
+
 @dataclass(slots=True)
-class _Finding:
-    """What a history says of a resource on one node, operation by operation."""
+class _Reading:
+    """The history of one resource on one node while it is read."""
 
-    role: Role = Role.STOPPED
-    failed_by: Operation | None = None
-    on_fail: str = ""
-
-
-def interpret(cluster: Cluster) -> None:
-    """Go through all histories."""
-    for resource in list(cluster.primitives()):
-        for index in sorted(resource.history):
-            node = cluster.nodes[index]
-            if node.is_online or node.is_unclean:
-                _interpret_on(cluster, resource, node)
-    _block_what_runs_twice(cluster)
+    cluster: Cluster
+    resource: Resource
+    node: Node
+    role: Role = Role.UNKNOWN
+    on_fail: OnFail = OnFail.IGNORE
+    last_failure: Operation | None = None
 
 
-def _interpret_on(cluster: Cluster, resource: Resource, node: Node) -> None:
-    finding = _Finding()
-    for operation in resource.history[node.index]:
-        _read(cluster, resource, node, operation, finding)
-    if finding.role > Role.STOPPED:
-        resource.active[node.index] = finding.role
-    # What ran on an unclean node starts afresh once the node has been fenced.
-    if finding.failed_by is not None and finding.on_fail != "ignore" and not node.is_unclean:
-        _consequences(cluster, resource, node, finding)
+def read_cluster(cib: Cib, now: float) -> Cluster:
+    """The working model with everything the status section says."""
+    cluster, maker = unpack(cib, now)
+    interpret(cib, cluster, maker)
+    return cluster
 
 
-def _read(cluster: Cluster, resource: Resource, node: Node, operation: Operation, finding: _Finding) -> None:
-    if operation.status == STATUS_PENDING or operation.rc == PENDING_RC:
-        if operation.name in ("start", "promote", "migrate_from", "stop", "demote"):
-            finding.role = max(finding.role, _started(resource))
-        if operation.name == "start":
-            resource.starting_on.add(node.index)
+def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
+    """Read all histories: those of nodes that are there first, as the dead ones may have less to say."""
+    states = [(node, state) for state in node_states(cib) if (node := cluster.by_uname.get(state.get("uname")))]
+    if not cluster.options.has_quorum and cluster.options.no_quorum_policy == "suicide":
+        for node, _ in states:
+            if node.is_online:
+                mark_unclean(node, "cluster does not have quorum")
+    for node, state in states:
+        if node.is_online:
+            _read_node(cluster, maker, node, state)
+    for node, state in states:
+        if not node.is_online and cluster.options.fencing_enabled:
+            _read_node(cluster, maker, node, state)
+    for resource in cluster.primitives():
+        if resource.role is Role.UNKNOWN:
+            resource.role = Role.STOPPED
+
+
+def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
+    for entry in history_of(state):
+        operations = in_order(read_operation(op, entry.id, node.uname) for op in entry.all("lrm_rsc_op"))
+        if not operations:
+            continue
+        resource = _resource_of(cluster, maker, node, entry)
+        resource.history[node.index] = operations
+        _read_resource(cluster, resource, node, operations)
+
+
+def in_order(operations: Iterable[Operation]) -> list[Operation]:
+    """Oldest first. A pending operation has no call yet: its transition tells; a last failure repeats another entry."""
+    found = sorted(operations, key=lambda op: (op.call_id if op.call_id >= 0 else SCORE_INFINITY, op.last_change))
+    pending = [op for op in found if op.call_id < 0]
+    if not pending:
+        return found
+    done = [op for op in found if op.call_id >= 0]
+    for op in pending:
+        place = len(done)
+        while place and _is_later(done[place - 1], op):
+            place -= 1
+        done.insert(place, op)
+    return done
+
+
+def _is_later(one: Operation, other: Operation) -> bool:
+    """Whether an operation comes from a later transition of the same controller."""
+    mine, theirs = one.transition_key.split(":"), other.transition_key.split(":")
+    if len(mine) < 4 or len(theirs) < 4 or mine[3] != theirs[3]:
+        return False
+    return mine[1].isdecimal() and theirs[1].isdecimal() and int(mine[1]) > int(theirs[1])
+
+
+# ---------------------------------------------------------------- whose history it is
+
+
+def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> Resource:
+    """The resource a history belongs to; of an anonymous clone, the instance that is active there, or a free one."""
+    base = entry.id.rsplit(":", 1)[0]
+    sample = cluster.by_id.get(entry.id) or cluster.by_id.get(base)
+    if sample is None or sample.variant is not Variant.PRIMITIVE or sample.is_orphan:
+        return _orphan(cluster, maker, entry)
+    clone = sample.clone
+    if clone is None:
+        return sample if sample.id == entry.id else _orphan(cluster, maker, entry)
+    if clone.is_unique:
+        exact = cluster.by_id.get(entry.id)
+        return exact if exact is not None and exact.id == entry.id else _orphan(cluster, maker, entry)
+    found = _instance_on(clone, sample.base_id, node)
+    if found is not None and found.requires in ("quorum", "nothing") and (not node.is_online or node.is_unclean):
+        # Nobody waits for such a node: what it had must not use up an instance that could start elsewhere.
+        found = None
+    return found or _spare_instance(maker, clone, sample.base_id)
+
+
+def _orphan(cluster: Cluster, maker: Maker, entry: Element) -> Resource:
+    known = cluster.by_id.get(entry.id)
+    return known if known is not None and known.is_orphan else maker.make_orphan(entry)
+
+
+def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
+    """The instance of that primitive for this node: where a sibling is active already, else the first idle one."""
+    idle: Resource | None = None
+    for instance in clone.children:
+        part = next((part for part in instance.primitives() if part.base_id == base), None)
+        if part is None:
+            continue
+        homes = instance.homes_now
+        if homes == [node.index] and node.index not in part.active:
+            return part
+        # A second history entry of the same instance on this node is another instance, from before a change.
+        waits_elsewhere = part.pending_node is not None and part.pending_node != node.index
+        if not homes and idle is None and not instance.is_blocked and not waits_elsewhere:
+            idle = part
+    return idle
+
+
+def _spare_instance(maker: Maker, clone: Resource, base: str) -> Resource:
+    child = next(clone.element.all("primitive", "group"))
+    instance = maker.add_instance(clone, child, len(clone.children))
+    for part in instance.walk():
+        part.is_orphan = True
+    return next(part for part in instance.primitives() if part.base_id == base)
+
+
+# ---------------------------------------------------------------- one resource on one node
+
+
+def _read_resource(cluster: Cluster, resource: Resource, node: Node, operations: list[Operation]) -> None:
+    before = resource.role
+    reading = _Reading(cluster, resource, node)
+    for operation in operations:
+        _read(reading, operation)
+    _conclude(reading)
+    _want_role(resource)
+    resource.role = max(before, reading.role)
+
+
+def _want_role(resource: Resource) -> None:
+    wanted = target_role(resource)
+    if wanted is not None and (resource.next_role is Role.UNKNOWN or wanted < resource.next_role):
+        resource.next_role = wanted
+
+
+def target_role(resource: Resource) -> Role | None:
+    """`target-role`, where it takes something away: Stopped, or Unpromoted for a promotable one."""
+    role = role_of(resource.meta.get("target-role", ""))
+    if role is Role.STOPPED:
+        return role
+    clone = resource if resource.variant is Variant.CLONE else resource.clone
+    is_promotable = clone is not None and clone.is_promotable
+    return role if role is Role.UNPROMOTED and is_promotable else None
+
+
+def _read(reading: _Reading, operation: Operation) -> None:
+    if operation.name in ("notify", "meta-data", "delete"):
         return
-    if operation.is_failure and not _has_expired(cluster, resource, node, operation):
-        _read_failure(cluster, resource, node, operation, finding)
-    else:
-        _read_success(resource, operation, finding)
-    if operation.rc == FATAL_ERROR and operation.is_failure:
-        for other in cluster.nodes:
-            resource.add_score(other, -SCORE_INFINITY, f"{operation.name} on {node.uname} said: not configured")
+    match _outcome(reading, operation):
+        case Outcome.IGNORED:
+            return
+        case Outcome.PENDING:
+            _read_pending(reading, operation)
+        case Outcome.DONE:
+            _read_success(reading, operation, _DEGRADED.get(operation.rc, operation.rc))
+        case Outcome.MASKED:
+            reading.role = Role.STOPPED
+            _widest(reading.resource).ban([reading.node], f"the probe said: {HARD_ERRORS.get(operation.rc, 'no')}")
+        case outcome:
+            _read_failure(reading, operation, outcome)
 
 
-def _has_expired(cluster: Cluster, resource: Resource, node: Node, operation: Operation) -> bool:
-    if not resource.failure_timeout_ms or not operation.last_change:
+def _outcome(reading: _Reading, operation: Operation) -> Outcome:
+    has_expired = operation.status != STATUS_NOT_INSTALLED and _has_expired(reading, operation)
+    if operation.status == STATUS_PENDING or operation.rc == PENDING_RC:
+        return Outcome.PENDING
+    if operation.status == STATUS_CANCELLED:
+        return Outcome.IGNORED
+    if operation.is_probe and (operation.rc in _MASKED_PROBES or operation.status == STATUS_NOT_INSTALLED):
+        return Outcome.IGNORED if has_expired else Outcome.MASKED
+    outcome = _judge(reading, operation, _DEGRADED.get(operation.rc, operation.rc))
+    if has_expired and outcome is not Outcome.DONE:
+        if operation.interval_ms:
+            reading.resource.reschedule.add((reading.node.index, operation.interval_ms))
+        return Outcome.IGNORED
+    return outcome
+
+
+def _judge(reading: _Reading, operation: Operation, rc: int) -> Outcome:
+    if operation.status not in (STATUS_DONE, STATUS_ERROR):
+        return Outcome.HARD if operation.status == STATUS_NOT_INSTALLED else Outcome.ERROR
+    if rc == operation.expected_rc:
+        return Outcome.DONE
+    if rc == OCF_OK:
+        return Outcome.DONE if operation.is_probe else Outcome.ERROR
+    if rc == OCF_NOT_RUNNING:
+        if operation.is_probe or not reading.resource.is_managed:
+            reading.role, reading.on_fail = Role.STOPPED, OnFail.IGNORE
+            reading.resource.next_role = Role.UNKNOWN
+            return Outcome.DONE
+        return Outcome.ERROR
+    if rc == OCF_RUNNING_PROMOTED:
+        reading.role = Role.PROMOTED
+        return Outcome.DONE if operation.is_probe else Outcome.ERROR
+    if rc == OCF_FAILED_PROMOTED:
+        reading.role = Role.PROMOTED
+        return Outcome.ERROR
+    if rc == OCF_NOT_CONFIGURED:
+        return Outcome.FATAL
+    if rc in HARD_ERRORS:
+        cannot_fence = operation.name == "stop" and not can_fence(reading.cluster, reading.node)
+        return Outcome.FATAL if cannot_fence else Outcome.HARD
+    return Outcome.ERROR
+
+
+def can_fence(cluster: Cluster, node: Node) -> bool:
+    """A partition without quorum fences only its own members, unless its policy is to ignore that."""
+    options = cluster.options
+    if not options.fencing_enabled or not options.has_fence_devices:
         return False
-    ends = operation.last_change + resource.failure_timeout_ms / 1000
-    if ends > cluster.now:
-        cluster.recheck(ends)
+    return options.has_quorum or options.no_quorum_policy == "ignore" or node.is_online
+
+
+def _has_expired(reading: _Reading, operation: Operation) -> bool:
+    """Whether the operation is older than failure-timeout; if so its failcount is to be cleared."""
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    if resource.failure_timeout_ms and _has_blocking_failure(reading):
+        resource.failure_timeout_ms = 0
+    if resource.failure_timeout_ms <= 0 or not operation.last_change:
         return False
-    return fail_count_of(cluster, resource, node)[0] == 0
+    timeout = resource.failure_timeout_ms / 1000
+    counted, newest = effective_fail_count(cluster, resource, node)
+    if counted:
+        cluster.recheck(newest + timeout)
+    if cluster.now < operation.last_change + timeout:
+        return False
+    if raw_fail_count(resource, node)[0]:
+        if counted:
+            return False
+        clear_failcount(cluster, resource, node)
+    return not (operation.is_probe and operation.rc in (0, 7, 8, 9, 190, 191))
+
+
+def _has_blocking_failure(reading: _Reading) -> bool:
+    """A failure with on-fail=block waits for a human, however long."""
+    resource, node = reading.resource, reading.node
+    if not any(op.on_fail == "block" for op in resource.operations) or not raw_fail_count(resource, node)[0]:
+        return False
+    failed = [op for op in resource.history[node.index] if op.is_failure]
+    return any(on_fail_of(reading.cluster, resource, op.name, op.interval_ms) is OnFail.BLOCK for op in failed)
+
+
+# ---------------------------------------------------------------- results
 
 
 def _started(resource: Resource) -> Role:
@@ -85,47 +320,232 @@ def _started(resource: Resource) -> Role:
     return Role.UNPROMOTED if clone is not None and clone.is_promotable else Role.STARTED
 
 
-def _read_success(resource: Resource, operation: Operation, finding: _Finding) -> None:
+def _read_pending(reading: _Reading, operation: Operation) -> None:
+    resource, node = reading.resource, reading.node
+    match operation.name:
+        case "start":
+            resource.start_pending = True
+            reading.role = _started(resource)
+        case "promote":
+            reading.role = Role.PROMOTED
+        case "migrate_to" if not node.is_unclean:
+            target = reading.cluster.by_uname.get(operation.element.get("migrate_target"))
+            if target is not None:
+                resource.migrating = (node.index, target.index)
+    if resource.pending_node is None and not operation.is_probe:
+        resource.pending_node = node.index
+
+
+def _read_success(reading: _Reading, operation: Operation, rc: int) -> None:
+    clears = False
+    if rc == OCF_NOT_INSTALLED:
+        reading.role = Role.STOPPED
+    elif rc == OCF_NOT_RUNNING:
+        reading.role, clears = Role.STOPPED, True
+    else:
+        clears = _read_by_name(reading, operation, rc)
+    if clears and reading.on_fail not in _LASTING:
+        reading.on_fail = OnFail.IGNORE
+        reading.resource.next_role = Role.UNKNOWN
+
+
+def _read_by_name(reading: _Reading, operation: Operation, rc: int) -> bool:
+    """The role after a success; gives whether earlier failures are over."""
     match operation.name:
         case "monitor" | "status":
-            _read_monitor(resource, operation, finding)
-            return
+            failed = reading.last_failure
+            if rc == OCF_RUNNING_PROMOTED:
+                reading.role = Role.PROMOTED
+            elif reading.role < Role.STARTED:
+                reading.role = _started(reading.resource)
+            return failed is not None and _is_same(operation, failed)
         case "start" | "migrate_from":
-            finding.role = _started(resource)
-        case "stop" | "migrate_to":
-            finding.role = Role.STOPPED
+            reading.role = _started(reading.resource)
+        case "stop":
+            reading.role = Role.STOPPED
         case "promote":
-            finding.role = Role.PROMOTED
+            reading.role = Role.PROMOTED
         case "demote":
-            finding.role = Role.UNPROMOTED
+            reading.role = Role.UNPROMOTED
+            return reading.on_fail is OnFail.DEMOTE
+        case "migrate_to":
+            _read_migrated(reading, operation)
+            return False
         case _:
-            return
-    finding.failed_by = None
-
-
-def _read_monitor(resource: Resource, operation: Operation, finding: _Finding) -> None:
-    if operation.rc == OCF_NOT_RUNNING:
-        finding.role, finding.failed_by = Role.STOPPED, None
-    elif operation.rc in (OCF_RUNNING_PROMOTED, 191):
-        finding.role = Role.PROMOTED
-    elif operation.rc in (0, 190):
-        finding.role = max(finding.role, _started(resource))
-        if finding.failed_by is not None and _is_same(operation, finding.failed_by) and finding.on_fail not in _LASTING:
-            finding.failed_by = None
+            if reading.role < Role.STARTED:
+                reading.role = _started(reading.resource)
+            return False
+    return True
 
 
 def _is_same(one: Operation, other: Operation) -> bool:
     return (one.name, one.interval_ms) == (other.name, other.interval_ms)
 
 
-def _read_failure(cluster: Cluster, resource: Resource, node: Node, operation: Operation, finding: _Finding) -> None:
-    if operation.rc in HARD_ERRORS and operation.name != "stop":
-        resource.add_score(node, -SCORE_INFINITY, f"{operation.name} said: {HARD_ERRORS[operation.rc]}")
-        if operation.is_probe and operation.rc == 5:
+def _read_failure(reading: _Reading, operation: Operation, outcome: Outcome) -> None:
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    on_fail = on_fail_of(cluster, resource, operation.name, operation.interval_ms)
+    if on_fail is OnFail.IGNORE:
+        _read_success(reading, operation, operation.expected_rc)
+        resource.ignores_failures = True
+        return
+    _note_failure(reading, operation, on_fail)
+    if outcome is Outcome.HARD:
+        resource.ban([node], f"{operation.name} said: {HARD_ERRORS.get(operation.rc, 'not installed')}")
+    elif outcome is Outcome.FATAL:
+        resource.ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
+
+
+def _note_failure(reading: _Reading, operation: Operation, on_fail: OnFail) -> None:
+    resource, node = reading.resource, reading.node
+    reading.last_failure = operation
+    reading.on_fail = max(reading.on_fail, on_fail)
+    match operation.name:
+        case "stop":
+            resource.ban([node], "stop failed")
+        case "migrate_to":
+            _read_failed_migrate_to(reading, operation)
+        case "migrate_from":
+            _read_failed_migrate_from(reading, operation)
+        case "promote":
+            reading.role = Role.PROMOTED
+        case "demote" if on_fail is OnFail.BLOCK:
+            reading.role, resource.next_role = Role.PROMOTED, Role.STOPPED
+        case "demote":
+            reading.role = Role.STOPPED if operation.rc == OCF_NOT_RUNNING else Role.UNPROMOTED
+    if operation.is_probe and operation.rc == OCF_NOT_INSTALLED:
+        reading.role = Role.STOPPED
+    elif reading.role < Role.STARTED:
+        reading.role = _started(resource)
+    role = _role_after(resource, operation, on_fail)
+    if role is not Role.STARTED and resource.next_role < role:
+        resource.next_role = role
+    if role is Role.STOPPED:
+        _widest(resource).ban(reading.cluster.nodes, f"{operation.name} failed, and on-fail is stop")
+
+
+def _role_after(resource: Resource, operation: Operation, on_fail: OnFail) -> Role:
+    if on_fail is OnFail.STOP:
+        return Role.STOPPED
+    return Role.UNPROMOTED if operation.name == "promote" else Role.STARTED
+
+
+def _widest(resource: Resource) -> Resource:
+    """A failure of one anonymous instance speaks for the whole clone."""
+    return resource.top if resource.is_anonymous else resource
+
+
+# ---------------------------------------------------------------- migrations
+
+
+def _other_end(reading: _Reading, operation: Operation, attribute: str) -> Node | None:
+    return reading.cluster.by_uname.get(operation.element.get(attribute))
+
+
+def _newest_state_change(resource: Resource, node: Node | None) -> Operation | None:
+    """The last operation on a node that says whether the resource is there."""
+    if node is None:
+        return None
+    changing = [op for op in resource.history.get(node.index, []) if op.name not in ("notify", "meta-data")]
+    return changing[-1] if changing else None
+
+
+def _newest_on(reading: _Reading, node: Node, names: tuple[str, ...]) -> Operation | None:
+    return next((op for op in reversed(_entries_on(reading, node)) if op.name in names and not op.is_probe), None)
+
+
+def _entries_on(reading: _Reading, node: Node) -> list[Operation]:
+    """The history of this resource on another node, read or not."""
+    known = reading.resource.history.get(node.index)
+    return known if known is not None else reading.cluster.raw_history(node, reading.resource.shown_id, in_order)
+
+
+def _is_running(reading: _Reading, node: Node, after: int = -1) -> bool:
+    """Whether the history there ends with the resource active, by an operation later than the call given."""
+    for op in reversed(_entries_on(reading, node)):
+        if op.call_id <= after or op.status == STATUS_PENDING:
+            continue
+        if op.name in ("stop", "migrate_to") and op.rc == OCF_OK:
+            return False
+        if op.name == "monitor" and op.rc == OCF_NOT_RUNNING:
+            return False
+        if op.name in ("start", "migrate_from", "promote", "demote") and op.rc == OCF_OK:
+            return True
+        if op.name == "monitor" and op.rc in (OCF_OK, OCF_RUNNING_PROMOTED):
+            return True
+    return False
+
+
+def _read_migrated(reading: _Reading, operation: Operation) -> None:
+    """The source let go: what the target says decides where the resource is now."""
+    resource, source = reading.resource, reading.node
+    target = _other_end(reading, operation, "migrate_target")
+    if target is None:
+        reading.role = Role.STARTED
+        return
+    entries = _entries_on(reading, target)
+    arrival = next(
+        (
+            op
+            for op in reversed(entries)
+            if op.name == "migrate_from" and op.element.get("migrate_source") == source.uname
+        ),
+        None,
+    )
+    later_stop = next((op for op in reversed(entries) if op.name == "stop" and op.rc == OCF_OK), None)
+    if arrival is not None and arrival.status != STATUS_PENDING and arrival.rc == OCF_OK:
+        if later_stop is not None and later_stop.call_id > arrival.call_id:
+            reading.role = Role.STARTED if _is_running(reading, source, operation.call_id) else Role.STOPPED
             return
-    finding.failed_by = operation
-    finding.on_fail = on_fail_of(cluster, resource, operation.name, operation.interval_ms)
-    finding.role = max(finding.role, Role.PROMOTED if operation.name in ("promote", "demote") else _started(resource))
+        # It has arrived; the source still has to be tidied up with a stop.
+        reading.role = Role.STARTED
+        resource.dangling_on.append(source.index)
+        return
+    if arrival is not None and arrival.status == STATUS_PENDING:
+        reading.role = Role.STARTED
+        if target.is_online and not target.is_unclean:
+            resource.migrating = (source.index, target.index)
+            _add_running(reading.cluster, resource, target, Role.STARTED)
+        return
+    reading.role = Role.STARTED
+    if arrival is None and target.is_online and not target.is_unclean and later_stop is None:
+        resource.migrating = (source.index, target.index)
+        _add_running(reading.cluster, resource, target, Role.STARTED)
+    elif arrival is not None and target.is_online and not target.is_unclean:
+        _add_running(reading.cluster, resource, target, Role.STARTED)
+
+
+def _read_failed_migrate_to(reading: _Reading, operation: Operation) -> None:
+    """It may be at both ends: wherever the target does not deny it, it has to be stopped there too."""
+    reading.role = Role.STARTED
+    target = _other_end(reading, operation, "migrate_target")
+    if target is None or not target.is_online or target.is_unclean:
+        return
+    stopped = _newest_on(reading, target, ("stop",))
+    arrived = _newest_on(reading, target, ("migrate_from", "start"))
+    is_denied = stopped is not None and (arrived is None or stopped.call_id > arrived.call_id)
+    probes = [op for op in _entries_on(reading, target) if op.is_probe]
+    knows_nothing = not _entries_on(reading, target)
+    if is_denied or knows_nothing:
+        return
+    if arrived is None and probes and probes[-1].rc == OCF_NOT_RUNNING:
+        return
+    _add_running(reading.cluster, reading.resource, target, Role.STARTED)
+
+
+def _read_failed_migrate_from(reading: _Reading, operation: Operation) -> None:
+    """The target could not take it; the source, if it has not been told to stop, may still have it."""
+    reading.role = Role.STARTED
+    source = _other_end(reading, operation, "migrate_source")
+    if source is None or not source.is_online or source.is_unclean:
+        return
+    stopped = _newest_on(reading, source, ("stop",))
+    sent = _newest_on(reading, source, ("migrate_to",))
+    if sent is not None and (stopped is None or stopped.call_id < sent.call_id):
+        _add_running(reading.cluster, reading.resource, source, Role.STARTED)
+
+
+# ---------------------------------------------------------------- on-fail
 
 
 def configured_operation(resource: Resource, name: str, interval_ms: int) -> OperationConfig | None:
@@ -135,45 +555,120 @@ def configured_operation(resource: Resource, name: str, interval_ms: int) -> Ope
     return exact[0] if exact else (same_name[0] if same_name and name != "monitor" else None)
 
 
-def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int) -> str:
+def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int) -> OnFail:
     """What a failure of this operation asks for; the defaults are Pacemaker's."""
     config = configured_operation(resource, name, interval_ms)
     word = config.on_fail.lower() if config is not None else ""
-    word = {"nothing": "ignore", "restart": "restart", "restart-container": "restart"}.get(word, word)
+    if not word and name in ("monitor", "demote") and resource.clone is not None and resource.clone.is_promotable:
+        word = _on_fail_demote(resource, name, interval_ms)
     has_fencing = cluster.options.fencing_enabled
-    if name == "stop":
-        if word in ("", "restart", "standby", "demote", "stop") or (word == "fence" and not has_fencing):
-            return "fence" if has_fencing and resource.agent[0] != "stonith" else "block"
-        return word
+    if name == "stop" and word not in ("block", "fence", "ignore", "nothing"):
+        word = "fence" if has_fencing else "block"
     if word == "fence" and not has_fencing:
-        return "stop"
-    return word or "restart"
+        word = "block" if name == "stop" else "stop"
+    known = {
+        "ignore": OnFail.IGNORE,
+        "nothing": OnFail.IGNORE,
+        "demote": OnFail.DEMOTE,
+        "block": OnFail.BLOCK,
+        "stop": OnFail.STOP,
+        "standby": OnFail.STANDBY,
+        "fence": OnFail.FENCE,
+        "migrate": OnFail.MIGRATE,
+    }
+    return known.get(word, OnFail.RECOVER)
 
 
-def _consequences(cluster: Cluster, resource: Resource, node: Node, finding: _Finding) -> None:
-    assert finding.failed_by is not None
-    operation = finding.failed_by
-    match finding.on_fail:
-        case "block":
-            resource.is_blocked = True
-            resource.failed_on.add(node.index)
-        case "fence":
-            resource.failed_on.add(node.index)
-            if resource.is_managed and node.is_online:
-                node.is_unclean = True
-                node.fence_reason = node.fence_reason or f"{resource.shown_id} failed to {operation.name}"
-        case "standby":
-            resource.failed_on.add(node.index)
+def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
+    """A demote without its own on-fail takes that of a promoted monitor, where that says demote or block…"""
+    if name != "demote":
+        return ""
+    for op in resource.operations:
+        if op.name == "monitor" and role_of(op.role) is Role.PROMOTED and op.interval_ms and op.on_fail:
+            return op.on_fail.lower() if op.on_fail.lower() != "demote" else ""
+    return ""
+
+
+# ---------------------------------------------------------------- consequences
+
+
+def _conclude(reading: _Reading) -> None:
+    cluster, resource, node = reading.cluster, reading.resource, reading.node
+    _remember_known(resource, node)
+    is_running = reading.role > Role.STOPPED
+    if is_running and not node.is_online and not node.is_in_maintenance and resource.is_managed:
+        if cluster.options.fencing_enabled:
+            mark_unclean(node, f"{resource.shown_id} is thought to be active there")
+    found = OnFail.IGNORE if node.is_unclean else reading.on_fail
+    match found:
+        case OnFail.DEMOTE:
+            resource.is_failed = True
+            resource.must_be_demoted.add(node.index)
+        case OnFail.FENCE:
+            mark_unclean(node, f"{resource.shown_id} failed there")
+        case OnFail.STANDBY:
             node.is_standby = True
-        case "stop":
-            resource.failed_on.add(node.index)
+        case OnFail.BLOCK:
+            resource.is_managed, resource.is_blocked = False, True
+        case OnFail.MIGRATE:
+            resource.ban([node], "failed, and on-fail is migrate")
+        case OnFail.STOP:
             resource.next_role = Role.STOPPED
-        case _:
-            if finding.role > Role.STOPPED:
-                resource.failed_on.add(node.index)
+        case OnFail.RECOVER if is_running:
+            resource.is_failed = resource.must_stop = True
+            resource.failed_on.add(node.index)
+    if not is_running:
+        return
+    _add_running(cluster, resource, node, reading.role)
+    if found is not OnFail.IGNORE:
+        resource.is_failed = True
+        resource.failed_on.add(node.index)
+        if found not in (OnFail.DEMOTE, OnFail.BLOCK):
+            resource.must_stop = True
 
 
-def _block_what_runs_twice(cluster: Cluster) -> None:
-    for resource in cluster.primitives():
-        if len(resource.active) > 1 and resource.meta.get("multiple-active", "stop_start") == "block":
-            resource.is_blocked = True
+def mark_unclean(node: Node, reason: str) -> None:
+    """The node must be fenced; the first reason is the one that is told."""
+    if not node.is_unclean:
+        node.is_unclean, node.fence_reason = True, reason
+
+
+def _remember_known(resource: Resource, node: Node) -> None:
+    """Siblings of an anonymous clone share what is known."""
+    above: Resource | None = resource
+    while above is not None:
+        above.known_on.add(node.index)
+        if above.variant is not Variant.CLONE and above.clone is not None and above.clone.is_unique:
+            break
+        above = above.parent
+
+
+def _add_running(cluster: Cluster, resource: Resource, node: Node, role: Role) -> None:
+    if node.index in resource.active:
+        resource.active[node.index] = max(role, resource.active[node.index])
+        return
+    resource.active[node.index] = role
+    resource.role = max(resource.role, role)
+    if node.is_in_maintenance:
+        resource.is_managed, resource.in_maintenance = False, True
+    if not resource.is_managed:
+        resource.allow(node, SCORE_INFINITY, "not managed")
+        return
+    if len(resource.active) > 1 and resource.migrating is None and not resource.dangling_on:
+        _runs_twice(cluster, resource)
+
+
+def _runs_twice(cluster: Cluster, resource: Resource) -> None:
+    match resource.multiple_active:
+        case "stop_only":
+            resource.ban(cluster.nodes, "active more than once")
+        case "block":
+            family = [resource]
+            parent = resource.parent
+            if parent is not None and parent.variant is Variant.GROUP and parent.multiple_active == "block":
+                family = parent.children
+            for member in family:
+                member.is_managed, member.is_blocked = False, True
+
+
+__all__ = ["OnFail", "can_fence", "interpret", "is_true", "on_fail_of", "read_cluster", "target_role"]

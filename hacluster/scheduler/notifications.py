@@ -1,89 +1,138 @@
 """Who of a clone is told before and after its instances change (`notify=true`).
 
-Reads settled drafts; adds a notify draft for each listener and gives the order: pre notifications, the operations,
-post notifications, and one kind of operation after the other.
+Reads the plan; before settling it adds milestones around each phase, afterwards a notify draft for each listener.
 """
 
 from __future__ import annotations
 
-from hacluster.scheduler.actions import Draft, Drafts
+from collections.abc import Iterator
+
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.ordering import Rule
-from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, Draft, Plan
+from hacluster.scheduler.working import Node, Resource, Role, Variant
 
-# In the order in which the operations happen.
-_PHASES = (
-    (ActionKind.DEMOTE, "demoted"),
-    (ActionKind.STOP, "stopped"),
-    (ActionKind.START, "running"),
-    (ActionKind.PROMOTE, "promoted"),
-)
+_PHASES = (("demote", "demoted"), ("stop", "stopped"), ("start", "running"), ("promote", "promoted"))
 
 
-def add_notifications(cluster: Cluster, drafts: Drafts) -> list[Rule]:
-    rules: list[Rule] = []
-    for clone in cluster.resources:
-        if clone.variant is Variant.CLONE and clone.notifies:
-            rules += _notify_clone(cluster, drafts, clone)
-    return rules
+def draft_notification_milestones(plan: Plan) -> None:
+    """`pre_notify_start` → `confirmed-pre_notify_start` → start … running → `post_notify_running` → confirmed."""
+    for clone in _notifying(plan):
+        for task, done in _PHASES:
+            action, complete = plan.first(clone, task), plan.first(clone, done)
+            if action is None or complete is None:
+                continue
+            pre = plan.milestone(clone, f"pre_notify_{task}", optional=action.optional)
+            pre_done = plan.milestone(clone, f"confirmed-pre_notify_{task}", optional=action.optional)
+            post = plan.milestone(clone, f"post_notify_{done}", optional=complete.optional)
+            post_done = plan.milestone(clone, f"confirmed-post_notify_{done}", optional=complete.optional)
+            post.runnable = post_done.runnable = complete.runnable
+            plan.link(pre, pre_done, ORDER)
+            plan.link(pre_done, action, ORDER)
+            plan.link(complete, post, IMPLIES_THEN)
+            plan.link(post, post_done, IMPLIES_THEN)
+            plan.link(pre_done, post, ORDER)
+        _link_phases(plan, clone)
 
 
-def _notify_clone(cluster: Cluster, drafts: Drafts, clone: Resource) -> list[Rule]:
-    rules: list[Rule] = []
-    earlier: list[Draft] = []
-    members = list(clone.primitives())
-    for kind, done in _PHASES:
-        operations = [draft for member in members for draft in drafts_of(drafts, member, kind) if _happens(draft)]
-        if not operations:
-            continue
-        before: list[Draft] = []
-        after: list[Draft] = []
-        for member in members:
-            for node, is_told_before, is_told_after in _listening(cluster, drafts, member, kind):
-                if is_told_before:
-                    before.append(_notify(drafts, member, node, f"pre_{kind.value}"))
-                if is_told_after:
-                    after.append(_notify(drafts, member, node, f"post_{done}"))
-        rules += [Rule(first, then) for first in earlier for then in [*before, *operations]]
-        rules += [Rule(first, then) for first in before for then in [*operations, *after]]
-        rules += [Rule(first, then) for first in operations for then in after]
-        monitors = [draft for member in members for draft in drafts.monitors.get(member, []) if _happens(draft)]
-        rules += [Rule(first, then) for first in after for then in monitors]
-        earlier = [*earlier, *after]
-    return rules
+def _link_phases(plan: Plan, clone: Resource) -> None:
+    """What was told after one phase is told before the next begins."""
+    for (_, done), (task, _) in zip(_PHASES, _PHASES[1:], strict=False):
+        post_done = plan.first(clone, f"confirmed-post_notify_{done}")
+        pre = plan.first(clone, f"pre_notify_{task}")
+        if post_done is not None and pre is not None:
+            plan.link(post_done, pre, ORDER)
+    told = [plan.first(clone, f"confirmed-post_notify_{done}") for done in ("demoted", "stopped")]
+    for post_done in told:
+        for task in ("start", "promote"):
+            pre = plan.first(clone, f"pre_notify_{task}")
+            if post_done is not None and pre is not None:
+                plan.link(post_done, pre, ORDER)
 
 
-def drafts_of(drafts: Drafts, resource: Resource, kind: ActionKind) -> list[Draft]:
-    match kind:
-        case ActionKind.START:
-            return [drafts.start[resource]] if resource in drafts.start else []
-        case ActionKind.PROMOTE:
-            return [drafts.promote[resource]] if resource in drafts.promote else []
-        case ActionKind.STOP:
-            return drafts.stop.get(resource, [])
-    return drafts.demote.get(resource, [])
+def _notifying(plan: Plan) -> list[Resource]:
+    return [clone for clone in plan.cluster.resources if clone.variant is Variant.CLONE and clone.notifies]
 
 
-def _happens(draft: Draft) -> bool:
-    return not draft.optional and draft.runnable
+def add_notifications(plan: Plan) -> None:
+    for clone in _notifying(plan):
+        for task, done in _PHASES:
+            action, complete = plan.first(clone, task), plan.first(clone, done)
+            if action is not None and complete is not None:
+                _notify_phase(plan, clone, task, done, action, complete)
+        _notify_after_fencing(plan, clone)
 
 
-def _listening(cluster: Cluster, drafts: Drafts, member: Resource, kind: ActionKind) -> list[tuple[Node, bool, bool]]:
+def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Draft, complete: Draft) -> None:
+    pre, pre_done = plan.first(clone, f"pre_notify_{task}"), plan.first(clone, f"confirmed-pre_notify_{task}")
+    post, post_done = plan.first(clone, f"post_notify_{done}"), plan.first(clone, f"confirmed-post_notify_{done}")
+    assert pre is not None and pre_done is not None and post is not None and post_done is not None
+    pre.optional = pre_done.optional = action.optional
+    post.optional = post_done.optional = complete.optional
+    post.runnable = post_done.runnable = complete.runnable
+    is_any = any(draft.happens for part in clone.primitives() for draft in plan.find(part, task))
+    if action.optional or not is_any:
+        return
+    for member in clone.primitives():
+        for node, is_told_before, is_told_after in _listening(plan, member, task):
+            if is_told_before:
+                _notify(plan, member, node, f"pre_{task}", pre, pre_done)
+            if is_told_after:
+                _notify(plan, member, node, f"post_{done}", post, post_done)
+        for monitor in _monitors(plan, member):
+            plan.link(post_done, monitor, ORDER)
+
+
+def _monitors(plan: Plan, member: Resource) -> Iterator[Draft]:
+    for drafts in plan.of.get(member, {}).values():
+        for draft in drafts:
+            if draft.kind is ActionKind.MONITOR and draft.interval_ms:
+                yield draft
+
+
+def _listening(plan: Plan, member: Resource, task: str) -> list[tuple[Node, bool, bool]]:
     """(node, is told before, is told after): who stops can't be told after, who starts not before."""
-    if kind in (ActionKind.STOP, ActionKind.DEMOTE):
-        stopping = {draft.node.index for draft in drafts.stop.get(member, []) if _happens(draft)}
+    cluster = plan.cluster
+    if task in ("stop", "demote"):
+        stopping = {draft.node.index for draft in plan.find(member, "stop") if not draft.optional and draft.node}
         return [
-            (cluster.nodes[index], True, kind is ActionKind.DEMOTE or index not in stopping)
-            for index in sorted(member.active)
-            if index not in drafts.fences and cluster.nodes[index].is_online
+            (cluster.nodes[index], True, task == "demote" or index not in stopping)
+            for index in member.active
+            if cluster.nodes[index].is_online and not cluster.nodes[index].is_unclean
         ]
     if member.target is None or member.next_role <= Role.STOPPED:
         return []
-    start = drafts.start.get(member)
+    start = plan.first(member, "start", cluster.nodes[member.target])
     if start is None or (not start.optional and not start.runnable):
         return []
-    return [(start.node, kind is not ActionKind.START or start.optional, True)]
+    if start.optional and not start.runnable and member.target not in member.active:
+        return []
+    return [(cluster.nodes[member.target], task != "start" or start.optional, True)]
 
 
-def _notify(drafts: Drafts, member: Resource, node: Node, detail: str) -> Draft:
-    return drafts.add(Draft(ActionKind.NOTIFY, member, node, detail=detail))
+def _notify(plan: Plan, member: Resource, node: Node, detail: str, begin: Draft, end: Draft) -> None:
+    draft = Draft(ActionKind.NOTIFY, "notify", member, node, detail=detail, optional=False, runnable=True)
+    plan.add(draft, f"notify_{detail}")
+    plan.link(begin, draft, ORDER)
+    plan.link(draft, end, ORDER)
+
+
+def _notify_after_fencing(plan: Plan, clone: Resource) -> None:
+    """Where the fencing of a node implies a stop, those that live on are told."""
+    implied = [
+        stop
+        for part in clone.primitives()
+        for stop in plan.find(part, "stop")
+        if stop.pseudo and stop.node is not None and stop.node.index in plan.fences
+    ]
+    if not implied:
+        return
+    post = plan.milestone(clone, "post_notify_stonith", optional=False)
+    post_done = plan.milestone(clone, "confirmed-post_notify_stonith", optional=False)
+    plan.link(post, post_done, ORDER)
+    for stop in implied:
+        assert stop.node is not None
+        plan.link(plan.fences[stop.node.index], post, ORDER)
+    for member in clone.primitives():
+        for node, _, is_told_after in _listening(plan, member, "stop"):
+            if is_told_after:
+                _notify(plan, member, node, "post_stonith", post, post_done)

@@ -1,372 +1,350 @@
-"""In which order: the rules between drafts, and what they make necessary or impossible.
+"""In which order: the rules inside resources, groups and clones, and those of the configuration, as links of the plan.
 
-Reads drafts, groups, order constraints; gives the list of `Rule`s and settles which drafts are needed and runnable.
-Rules are of four strengths, combined as flags; settling goes on until nothing changes.
+Reads the plan's drafts and the order constraints; writes links. settle.py then lets them act.
 """
 
 from __future__ import annotations
 
-from enum import Flag, auto
-from itertools import pairwise
+from itertools import combinations
 
 from hacluster.cib.model import Cib, Element
-from hacluster.scheduler.actions import STONITH, Draft, Drafts
 from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.plan import (
+    ANY_OF,
+    ASYMMETRIC,
+    CANCELS_FIRST,
+    IMPLIES_FIRST,
+    IMPLIES_THEN,
+    NOT_TOGETHER,
+    ORDER,
+    PROMOTED_IMPLIES_FIRST,
+    RESTART,
+    RUNNABLE,
+    SAME_NODE,
+    SERIALIZE,
+    TELLS_FIRST,
+    TELLS_THEN,
+    Draft,
+    Order,
+    Plan,
+)
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import boolean, score
-from hacluster.scheduler.working import Cluster, Resource, Variant
+from hacluster.scheduler.working import Colocation, Resource, Role, Variant
+
+_OPPOSITE = {
+    "start": "stop",
+    "stop": "start",
+    "promote": "demote",
+    "demote": "promote",
+    "running": "stopped",
+    "stopped": "running",
+    "promoted": "demoted",
+    "demoted": "promoted",
+}
 
 
-class Strength(Flag):
-    ORDER = 0
-    """Only if both happen."""
-    RUNNABLE = auto()
-    """The second can't happen if the first is needed and can't."""
-    IMPLIES_THEN = auto()
-    """If the first happens, the second has to."""
-    IMPLIES_FIRST = auto()
-    """If the second happens, the first has to."""
+def order_inside(plan: Plan) -> None:
+    """The rules that every resource brings along."""
+    for resource in plan.cluster.resources:
+        _order_resource(plan, resource)
+    for resource in plan.cluster.everything():
+        for colocation in resource.this_with:
+            if colocation.is_explicit and colocation.score <= -1_000_000:
+                _keep_apart(plan, colocation)
 
 
-class Rule:
-    """`first` before `then`."""
-
-    __slots__ = ("first", "strength", "then")
-
-    def __init__(self, first: Draft, then: Draft, strength: Strength = Strength.ORDER) -> None:
-        self.first = first
-        self.then = then
-        self.strength = strength
-
-
-def order_actions(cib: Cib, cluster: Cluster, references: References, drafts: Drafts) -> list[Rule]:
-    rules: list[Rule] = []
-    for resource in cluster.primitives():
-        rules += _own_order(drafts, resource)
-    for resource in _groups(cluster):
-        rules += _group_order(drafts, resource)
-    for resource in cluster.resources:
-        if resource.variant is Variant.CLONE:
-            rules += _clone_order(drafts, resource)
-    rules += _fencing_order(cluster, drafts)
-    rules += _shutdown_order(drafts)
-    for constraint in cib.section("constraints").all("rsc_order"):
-        rules += _constraint_order(references, drafts, constraint)
-    _settle(drafts, rules)
-    _settle_migrations(drafts)
-    return rules
+def _order_resource(plan: Plan, resource: Resource) -> None:
+    match resource.variant:
+        case Variant.PRIMITIVE:
+            _order_primitive(plan, resource)
+        case Variant.GROUP:
+            _order_group(plan, resource)
+        case Variant.CLONE:
+            _order_clone(plan, resource)
 
 
-# ---------------------------------------------------------------- within one resource
+def _order_primitive(plan: Plan, resource: Resource) -> None:
+    if not resource.is_managed:
+        return
+    plan.order(resource, "stop", resource, "start", ORDER | IMPLIES_THEN | RESTART)
+    clone = resource.clone
+    if (clone is not None and clone.is_promotable) or resource.role > Role.UNPROMOTED:
+        plan.order(resource, "demote", resource, "stop", PROMOTED_IMPLIES_FIRST)
+        plan.order(resource, "start", resource, "promote", RUNNABLE)
+    plan.order(resource, "delete", resource, "monitor_0", SAME_NODE | CANCELS_FIRST)
 
 
-def _own_order(drafts: Drafts, resource: Resource) -> list[Rule]:
-    start, promote = drafts.start.get(resource), drafts.promote.get(resource)
-    stops, demotes = drafts.stop.get(resource, []), drafts.demote.get(resource, [])
-    probes = drafts.probes.get(resource.base_id, [])
-    rules = [Rule(demote, stop) for demote in demotes for stop in stops if demote.node is stop.node]
-    for stop in stops:
-        rules += [Rule(stop, delete) for delete in drafts.deletes.get(resource, []) if delete.node is stop.node]
-        rules += [Rule(stop, monitor) for monitor in drafts.stopped_monitors.get(resource, [])]
-        rules += [Rule(cancel, stop) for cancel in drafts.cancels.get(resource, []) if cancel.node is stop.node]
-    if start is None:
-        return rules
-    rules += [Rule(stop, start, Strength.RUNNABLE) for stop in stops]
-    rules += [Rule(probe, start, Strength.RUNNABLE) for probe in probes]
-    for reload in [drafts.reloads[resource]] if resource in drafts.reloads else []:
-        rules.append(Rule(start, reload, Strength.RUNNABLE))
-        rules += [Rule(reload, monitor) for monitor in drafts.monitors.get(resource, [])]
-    for monitor in drafts.monitors.get(resource, []):
-        rules.append(Rule(start, monitor, Strength.RUNNABLE | Strength.IMPLIES_THEN))
-        if promote is not None:
-            rules.append(Rule(promote, monitor, Strength.RUNNABLE))
-        rules += [Rule(demote, monitor) for demote in demotes]
-    rules += _migration_order(drafts, resource, start)
-    if promote is not None:
-        rules.append(Rule(start, promote, Strength.RUNNABLE | Strength.IMPLIES_THEN))
-        rules += [Rule(demote, promote) for demote in demotes]
-    return rules
-
-
-def _migration_order(drafts: Drafts, resource: Resource, start: Draft) -> list[Rule]:
-    """Away, in, then the stop at the old place; the start is implied."""
-    if resource not in drafts.migrations:
-        return []
-    there, here = drafts.migrations[resource]
-    rules = [Rule(there, here), Rule(here, start)]
-    rules += [Rule(probe, there) for probe in drafts.probes.get(resource.base_id, [])]
-    return rules + [Rule(here, stop) for stop in drafts.stop.get(resource, [])]
-
-
-def _settle_migrations(drafts: Drafts) -> None:
-    """A migration happens as a whole or not at all."""
-    for resource, (there, here) in drafts.migrations.items():
-        start = drafts.start[resource]
-        stops = drafts.stop.get(resource, [])
-        if start.optional or not start.runnable or any(stop.optional or not stop.runnable for stop in stops):
-            there.optional = here.optional = True
-        else:
-            start.pseudo = True
-
-
-# ---------------------------------------------------------------- groups
-
-
-def _groups(cluster: Cluster) -> list[Resource]:
-    found = [resource for resource in cluster.resources if resource.variant is Variant.GROUP]
-    for clone in cluster.resources:
-        if clone.variant is Variant.CLONE:
-            found += [child for child in clone.children if child.variant is Variant.GROUP]
-    return found
-
-
-def _group_order(drafts: Drafts, group: Resource) -> list[Rule]:
+def _order_group(plan: Plan, group: Resource) -> None:
     """Members start one after the other and stop the other way round."""
-    first_start = drafts.start.get(group.children[0]) if group.children else None
-    stops = [stop for member in group.children for stop in drafts.stop.get(member, [])]
-    rules = [Rule(stop, first_start) for stop in stops] if first_start is not None else []
-    for earlier, later in pairwise(group.children):
-        rules += between(drafts, [earlier], [later], mandatory=True, symmetrical=True)
-        first, then = drafts.promote.get(earlier), drafts.promote.get(later)
-        if first is not None and then is not None:
-            rules.append(Rule(first, then, Strength.RUNNABLE))
-    return rules
+    is_promotable = group.clone is not None and group.clone.is_promotable
+    is_ordered = boolean(group.meta.get("ordered", ""), True) if group.clone is None else True
+    plan.order(group, "stopped", group, "start")
+    plan.order(group, "start", group, "running", RUNNABLE)
+    plan.order(group, "stop", group, "stopped", RUNNABLE)
+    previous: Resource | None = None
+    last_active: Resource | None = None
+    for member in group.children:
+        _order_primitive(plan, member)
+        _order_member(plan, group, member, is_promotable)
+        if not is_ordered:
+            plan.order(group, "start", member, "start", IMPLIES_THEN | RUNNABLE | TELLS_FIRST)
+        elif previous is None:
+            plan.order(group, "start", member, "start", ORDER)
+        else:
+            plan.order(previous, "start", member, "start", IMPLIES_THEN | RUNNABLE)
+            plan.order(member, "stop", previous, "stop", ORDER | RESTART)
+            if member.active and not previous.active:
+                # A member that was added in front of one that runs: that one has to follow it.
+                plan.order(previous, "start", member, "start", IMPLIES_FIRST | RUNNABLE)
+            if is_promotable:
+                plan.order(previous, "promote", member, "promote", IMPLIES_THEN | RUNNABLE)
+                plan.order(member, "demote", previous, "demote", ORDER)
+        if member.active:
+            if is_ordered and previous is not None and not previous.active and last_active is not None:
+                plan.order(member, "stop", last_active, "stop", ORDER)
+            last_active = member
+        previous = member
 
 
-def _clone_order(drafts: Drafts, clone: Resource) -> list[Rule]:
+def _order_member(plan: Plan, group: Resource, member: Resource, is_promotable: bool) -> None:
+    plan.order(group, "stop", member, "stop", TELLS_FIRST)
+    plan.order(member, "stop", group, "stopped", TELLS_THEN)
+    plan.order(member, "start", group, "running", IMPLIES_THEN | RUNNABLE | TELLS_THEN)
+    if is_promotable:
+        plan.order(group, "demote", member, "demote", TELLS_FIRST)
+        plan.order(member, "demote", group, "demoted", TELLS_THEN)
+        plan.order(member, "promote", group, "promoted", IMPLIES_THEN | RUNNABLE | TELLS_THEN)
+        plan.order(group, "promote", member, "promote", TELLS_FIRST)
+
+
+def _order_clone(plan: Plan, clone: Resource) -> None:
     """All instances are demoted, then stopped, then started, then promoted."""
-    members = list(clone.primitives())
-    phases = [
-        [draft for member in members for draft in drafts.demote.get(member, [])],
-        [draft for member in members for draft in drafts.stop.get(member, [])],
-        [drafts.start[member] for member in members if member in drafts.start],
-        [drafts.promote[member] for member in members if member in drafts.promote],
-    ]
-    filled = [phase for phase in phases if phase]
-    rules: list[Rule] = []
-    for earlier, later in pairwise(filled):
-        # A milestone that never happens hands the order on, so that the rules stay as few as the instances.
-        milestone = Draft(ActionKind.PSEUDO, clone, earlier[0].node, optional=True)
-        rules += [Rule(draft, milestone) for draft in earlier]
-        rules += [Rule(milestone, draft) for draft in later]
-    return rules
+    plan.order(clone, "stopped", clone, "start")
+    plan.order(clone, "start", clone, "running", RUNNABLE)
+    plan.order(clone, "stop", clone, "stopped", RUNNABLE)
+    if clone.is_promotable:
+        plan.order(clone, "demoted", clone, "stop")
+        plan.order(clone, "running", clone, "promote", RUNNABLE)
+        for first, then in (("stopped", "promote"), ("demoted", "start"), ("demoted", "promote")):
+            plan.order(clone, first, clone, then)
+    previous: Resource | None = None
+    pairs = [("start", "running"), ("stop", "stopped")]
+    if clone.is_promotable:
+        pairs += [("demote", "demoted"), ("promote", "promoted")]
+    for instance in sorted(clone.children, key=lambda one: (len(one.id), one.id)):
+        _order_resource(plan, instance)
+        for task, done in pairs:
+            strength = RUNNABLE | TELLS_FIRST if task == "start" else TELLS_FIRST
+            plan.order(clone, task, instance, task, strength)
+            plan.order(instance, task, clone, done, TELLS_THEN)
+        if clone.is_ordered and previous is not None:
+            plan.order(previous, "start", instance, "start")
+            plan.order(instance, "stop", previous, "stop")
+            if clone.is_promotable:
+                plan.order(previous, "promote", instance, "promote")
+                plan.order(instance, "demote", previous, "demote")
+        previous = instance
 
 
-def between(
-    drafts: Drafts, firsts: list[Resource], thens: list[Resource], *, mandatory: bool, symmetrical: bool
-) -> list[Rule]:
-    """Start the ones before the others, and stop them after."""
-    rules: list[Rule] = []
-    forward = Strength.RUNNABLE | Strength.IMPLIES_THEN if mandatory else Strength.ORDER
-    backward = Strength.IMPLIES_FIRST if mandatory else Strength.ORDER
-    for first in firsts:
-        for then in thens:
-            starts = drafts.start.get(first), drafts.start.get(then)
-            if starts[0] is not None and starts[1] is not None:
-                rules.append(Rule(starts[0], starts[1], forward))
-            elif mandatory and starts[1] is not None and first.target is None:
-                # What isn't started at all holds back whatever has to come after it.
-                _hold_back(drafts, then)
-            if symmetrical:
-                rules += [
-                    Rule(stop_then, stop_first, backward)
-                    for stop_first in drafts.stop.get(first, [])
-                    for stop_then in drafts.stop.get(then, [])
-                ]
-    return rules
-
-
-# ---------------------------------------------------------------- fencing and shutdown
-
-
-def _fencing_order(cluster: Cluster, drafts: Drafts) -> list[Rule]:
-    rules: list[Rule] = []
-    for index, fence in drafts.fences.items():
-        for draft in drafts.all:
-            if draft.resource is None or draft is fence:
-                continue
-            is_implied = draft.node.index == index and draft.pseudo
-            needs_it = draft.resource.requires == "fencing" and draft.resource.agent[0] != STONITH
-            if is_implied or (draft.kind in ("start", "promote") and needs_it):
-                rules.append(Rule(fence, draft, Strength.RUNNABLE))
-    return rules
-
-
-def _shutdown_order(drafts: Drafts) -> list[Rule]:
-    return [
-        Rule(stop, shutdown)
-        for shutdown in drafts.shutdowns.values()
-        for stops in drafts.stop.values()
-        for stop in stops
-        if stop.node is shutdown.node
-    ]
+def _keep_apart(plan: Plan, colocation: Colocation) -> None:
+    """What must not be together leaves a node before the other comes."""
+    ends = [(colocation.dependent, colocation.dependent_role), (colocation.primary, colocation.primary_role)]
+    for (first, first_role), (then, then_role) in (ends, ends[::-1]):
+        leaving = ["demote"] if first_role is Role.PROMOTED else ["stop"]
+        leaving += ["demote"] if first_role is Role.UNPROMOTED else []
+        coming = ["promote"] if then_role is Role.PROMOTED else ["start"]
+        coming += ["promote"] if then_role is Role.UNPROMOTED else []
+        for task in leaving:
+            for other in coming:
+                plan.order(first, task, then, other, NOT_TOGETHER)
 
 
 # ---------------------------------------------------------------- order constraints
 
 
-def _constraint_order(references: References, drafts: Drafts, constraint: Element) -> list[Rule]:
-    kind = constraint.get("kind", "Mandatory").lower()
-    if not constraint.get("kind") and constraint.get("score"):
-        kind = "mandatory" if score(constraint.get("score")) > 0 else "optional"
-    symmetrical = boolean(constraint.get("symmetrical", ""), kind != "serialize")
-    mandatory = kind == "mandatory"
-    sets = list(constraint.all("resource_set"))
-    if not sets:
-        ends = references.find(constraint.get("first")), references.find(constraint.get("then"))
-        actions = constraint.get("first-action", "start"), constraint.get("then-action") or ""
-        both = (actions[0], actions[1] or actions[0])
-        pairs = [(first, then) for first in ends[0] for then in ends[1]]
-        return [rule for a, b in pairs for rule in _pair_order(drafts, a, b, both, mandatory, symmetrical)]
-    return _set_order(references, drafts, sets, mandatory, symmetrical)
+def order_by_constraints(plan: Plan, cib: Cib, references: References) -> None:
+    for constraint in cib.section("constraints").all("rsc_order"):
+        _Constraint(plan, references, constraint).apply()
 
 
-def _set_order(
-    references: References, drafts: Drafts, sets: list[Element], mandatory: bool, symmetrical: bool
-) -> list[Rule]:
-    rules: list[Rule] = []
-    before: list[Resource] = []
-    for one in sets:
-        members = references.in_set(one)
-        is_chain = boolean(one.get("sequential", ""), True)
-        actions = (one.get("action", "start"), one.get("action", "start"))
-        pairs = list(pairwise(members)) if is_chain else []
-        pairs += [(first, then) for first in before for then in (members[:1] if is_chain else members)]
+class _Constraint:
+    """One `<rsc_order>`."""
+
+    def __init__(self, plan: Plan, references: References, element: Element) -> None:
+        self._plan = plan
+        self._references = references
+        self._element = element
+        kind = element.get("kind").lower()
+        if not kind:
+            kind = "mandatory" if score(element.get("score", "INFINITY")) else "optional"
+        self._kind = kind
+        self._is_symmetric = boolean(element.get("symmetrical", ""), kind != "serialize") and kind != "serialize"
+
+    def apply(self) -> None:
+        sets = list(self._element.all("resource_set"))
+        if sets:
+            self._apply_sets(sets)
+            return
+        action = self._element.get("first-action") or "start"
+        then_action = self._element.get("then-action") or action
+        needed = self._needed_of_first()
+        for first in self._references.find(self._element.get("first")):
+            for then in self._references.find(self._element.get("then")):
+                if needed(first):
+                    self._some_before(first, action, then, then_action, needed(first))
+                else:
+                    self._plan.order(first, action, then, then_action, self._strength(action))
+                if self._is_symmetric:
+                    self._inverse(first, action, then, then_action)
+
+    def _needed_of_first(self):  # type: ignore[no-untyped-def]
+        requires_all = boolean(self._element.get("require-all"), True)
+
+        def needed(first: Resource) -> int:
+            if first.variant is not Variant.CLONE:
+                return 0
+            least = int(score(first.meta.get("clone-min", "0")))
+            return least if least > 0 else 0 if requires_all else 1
+
+        return needed
+
+    def _strength(self, action: str) -> int:
+        match self._kind:
+            case "serialize":
+                return ORDER | SERIALIZE
+            case "mandatory" if self._is_symmetric:
+                return ORDER | IMPLIES_THEN | (RUNNABLE if action in ("start", "promote") else 0)
+            case "mandatory":
+                return ORDER | ASYMMETRIC
+        return ORDER
+
+    def _inverse_strength(self) -> int:
+        return ORDER | IMPLIES_FIRST if self._kind == "mandatory" else ORDER
+
+    def _inverse(self, first: Resource, action: str, then: Resource, then_action: str) -> None:
+        back, on = _OPPOSITE.get(then_action, ""), _OPPOSITE.get(action, "")
+        if back and on:
+            self._plan.order(then, back, first, on, self._inverse_strength())
+
+    def _some_before(self, first: Resource, action: str, then: Resource, then_action: str, needed: int) -> None:
+        """Enough instances of a clone stand before the other, not all."""
+        met = self._milestone(needed)
+        for instance in first.children:
+            self._plan.orders.append(Order(instance, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
+        self._plan.orders.append(
+            Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met)
+        )
+
+    def _milestone(self, needed: int) -> Draft:
+        met = Draft(ActionKind.PSEUDO, "enough", None, None, pseudo=True, optional=True, runnable=False, counts=needed)
+        return self._plan.add(met)
+
+    # ------------------------------------------------------------ sets
+
+    def _apply_sets(self, sets: list[Element]) -> None:
+        before: Element | None = None
+        for one in sets:
+            self._inside_set(one)
+            if before is not None:
+                self._between_sets(before, one, self._strength)
+            before = one
+        if self._is_symmetric:
+            after: Element | None = None
+            for one in sets:
+                if after is not None:
+                    self._between_sets_back(after, one)
+                after = one
+
+    @staticmethod
+    def _facts(one: Element) -> tuple[str, bool, bool]:
+        """(action, sequential, all are needed)"""
+        action = one.get("action") or "start"
+        return action, boolean(one.get("sequential"), True), boolean(one.get("require-all"), True)
+
+    def _inside_set(self, one: Element) -> None:
+        members = self._references.in_set(one)
+        action, is_chain, _ = self._facts(one)
+        pairs = list(zip(members, members[1:], strict=False)) if is_chain else []
+        if not is_chain and self._kind == "serialize":
+            pairs = list(combinations(members, 2))
         for first, then in pairs:
-            rules += _pair_order(drafts, first, then, actions, mandatory, symmetrical)
-        before = members[-1:] if is_chain else members
-    return rules
+            self._plan.order(first, action, then, action, self._strength(action))
+            if self._is_symmetric:
+                self._inverse(first, action, then, action)
+
+    def _between_sets(self, one: Element, other: Element, strength_of) -> None:  # type: ignore[no-untyped-def]
+        firsts, thens = self._references.in_set(one), self._references.in_set(other)
+        action, is_chain, needs_all = self._facts(one)
+        then_action, then_chain, _ = self._facts(other)
+        if not needs_all and not is_chain:
+            met = self._milestone(1)
+            for first in firsts:
+                self._plan.orders.append(Order(first, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
+            for then in thens[:1] if then_chain else thens:
+                self._plan.orders.append(
+                    Order(None, "", then, then_action, strength_of(action) | RUNNABLE, first_draft=met)
+                )
+            return
+        for first in firsts[-1:] if is_chain else firsts:
+            for then in thens[:1] if then_chain else thens:
+                self._plan.order(first, action, then, then_action, strength_of(action))
+
+    def _between_sets_back(self, one: Element, other: Element) -> None:
+        firsts, thens = self._references.in_set(one), self._references.in_set(other)
+        action, is_chain, needs_all = self._facts(one)
+        then_action, then_chain, _ = self._facts(other)
+        if not needs_all and not is_chain:
+            # Any one of them was enough to come up; all the others go down first.
+            for then in thens:
+                for first in firsts:
+                    self._inverse_pair(first, action, then, then_action)
+            return
+        for first in firsts[-1:] if is_chain else firsts:
+            for then in thens[:1] if then_chain else thens:
+                self._inverse_pair(first, action, then, then_action)
+
+    def _inverse_pair(self, first: Resource, action: str, then: Resource, then_action: str) -> None:
+        self._inverse(first, action, then, then_action)
 
 
-def _pair_order(
-    drafts: Drafts, first: Resource, then: Resource, actions: tuple[str, str], mandatory: bool, symmetrical: bool
-) -> list[Rule]:
-    first, then = (resource.clone or resource if resource.is_instance else resource for resource in (first, then))
-    if then.variant is Variant.CLONE and first.variant is Variant.CLONE and then.is_interleaved:
-        return _interleaved(drafts, first, then, actions, mandatory, symmetrical)
-    lasts, starters = _ends(first, last=True), _ends(then, last=False)
-    if actions == ("start", "start"):
-        strict = mandatory and first.variant is not Variant.CLONE
-        rules = between(drafts, lasts, starters, mandatory=strict, symmetrical=symmetrical)
-        if mandatory and not strict:
-            rules += _any_of(drafts, lasts, starters)
-        return rules
-    rules = []
-    for one in lasts:
-        for other in starters:
-            for a in _drafts_for(drafts, one, actions[0]):
-                for b in _drafts_for(drafts, other, actions[1]):
-                    rules.append(Rule(a, b, Strength.RUNNABLE if mandatory else Strength.ORDER))
-    return rules
+# ---------------------------------------------------------------- rules become links
 
 
-def _hold_back(drafts: Drafts, then: Resource) -> None:
-    """Stopped, it can't start; active, it has to stop."""
-    start = drafts.start[then]
-    start.runnable = start.optional = False
-    for stop in drafts.stop.get(then, []):
-        stop.optional = False
+def make_links(plan: Plan) -> None:
+    """Every rule between tasks becomes links between the drafts of these tasks."""
+    for order in plan.orders:
+        if order.first is None:
+            if order.first_draft is not None and order.then is not None:
+                _link_then(plan, order.first_draft, order)
+            continue
+        for first in _firsts(plan, order):
+            if order.then_draft is not None:
+                plan.link(first, order.then_draft, order.strength)
+            elif order.then is not None:
+                _link_then(plan, first, order)
 
 
-def _any_of(drafts: Drafts, firsts: list[Resource], thens: list[Resource]) -> list[Rule]:
-    """A clone that comes first is enough when one of its instances runs."""
-    starts = [drafts.start[one] for one in firsts if one in drafts.start]
-    if not any(start.runnable or start.optional for start in starts):
-        for then in thens:
-            if then in drafts.start:
-                _hold_back(drafts, then)
-    return []
+def _firsts(plan: Plan, order: Order) -> list[Draft]:
+    """The drafts that come first; a start that was never drafted stands there as one that can't happen."""
+    assert order.first is not None
+    found = plan.find(order.first, order.first_task)
+    if found or order.first is order.then:
+        return list(found)
+    role = order.first.role_now
+    if order.first_task == "stop" and role is Role.STOPPED:
+        return []
+    if order.first_task == "demote" and role in (Role.STOPPED, Role.UNPROMOTED, Role.STARTED):
+        return []
+    if order.first.variant is not Variant.PRIMITIVE or order.first_task not in ("start", "promote", "stop", "demote"):
+        return []
+    return [plan.draft(order.first, order.first_task, None, optional=True)]
 
 
-def _ends(resource: Resource, *, last: bool) -> list[Resource]:
-    """The primitives whose actions stand for the whole: all instances of a clone, the outer member of a group."""
-    instances = resource.children if resource.variant is Variant.CLONE else [resource]
-    found = []
-    for instance in instances:
-        members = list(instance.primitives())
-        found += members[-1:] if last else members[:1]
-    return found
-
-
-def _interleaved(
-    drafts: Drafts, first: Resource, then: Resource, actions: tuple[str, str], mandatory: bool, symmetrical: bool
-) -> list[Rule]:
-    """Each instance waits only for the one on its own node."""
-    rules: list[Rule] = []
-    for one in _ends(first, last=True):
-        for other in _ends(then, last=False):
-            homes = {one.target, *one.active} & {other.target, *other.active}
-            if homes - {None}:
-                rules += between(drafts, [one], [other], mandatory=mandatory, symmetrical=symmetrical)
-    return rules
-
-
-def _drafts_for(drafts: Drafts, resource: Resource, action: str) -> list[Draft]:
-    match action:
-        case "start":
-            return [drafts.start[resource]] if resource in drafts.start else []
-        case "promote":
-            return [drafts.promote[resource]] if resource in drafts.promote else []
-        case "stop":
-            return drafts.stop.get(resource, [])
-        case "demote":
-            return drafts.demote.get(resource, [])
-    return []
-
-
-# ---------------------------------------------------------------- settling
-
-
-def _settle(drafts: Drafts, rules: list[Rule]) -> None:
-    """Let the rules make drafts necessary or impossible until nothing changes; each step goes one way only."""
-    changed = True
-    while changed:
-        changed = False
-        for rule in rules:
-            changed |= _apply(rule)
-        for resource, start in drafts.start.items():
-            changed |= _restart(drafts, resource, start)
-
-
-def _apply(rule: Rule) -> bool:
-    first, then, strength = rule.first, rule.then, rule.strength
-    changed = False
-    if Strength.RUNNABLE in strength and not first.optional and not first.runnable and then.runnable:
-        then.runnable = False
-        changed = not then.optional
-    if Strength.IMPLIES_THEN in strength and not first.optional and then.optional:
-        then.optional = False
-        then.reason = then.reason or _because(first)
-        changed = True
-    if Strength.IMPLIES_FIRST in strength and not then.optional and not _is_free(first) and then.runnable:
-        then.runnable = False
-        changed = True
-    if Strength.IMPLIES_FIRST in strength and not then.optional and first.optional:
-        first.optional = False
-        first.reason = first.reason or _because(then)
-        changed = True
-    return changed
-
-
-def _is_free(draft: Draft) -> bool:
-    """Whether the cluster may carry it out at all; an unmanaged or blocked resource is left alone."""
-    return draft.resource is None or (draft.resource.is_managed and not draft.resource.is_blocked)
-
-
-def _because(draft: Draft) -> str:
-    return f"required {draft.resource.shown_id} {draft.kind.value}" if draft.resource is not None else ""
-
-
-def _restart(drafts: Drafts, resource: Resource, start: Draft) -> bool:
-    """Where a resource stays, its stop and its start happen both or not at all."""
-    changed = False
-    for stop in drafts.stop.get(resource, []):
-        is_asked_again = stop.optional and start.node.index in resource.starting_on
-        if stop.node is start.node and stop.optional != start.optional and not is_asked_again:
-            stop.optional = start.optional = False
-            changed = True
-        for demote in drafts.demote.get(resource, []):
-            if demote.node is stop.node and demote.optional and not stop.optional:
-                demote.optional = False
-                changed = True
-    return changed
+def _link_then(plan: Plan, first: Draft, order: Order) -> None:
+    assert order.then is not None
+    strength = order.strength
+    if first.resource is order.then and first.is_dangling:
+        strength &= ~IMPLIES_THEN
+    for then in list(plan.find(order.then, order.then_task)):
+        plan.link(first, then, strength)

@@ -8,27 +8,41 @@ from __future__ import annotations
 from datetime import datetime
 
 from hacluster.cib.model import Cib
-from hacluster.scheduler.actions import draft_actions
+from hacluster.scheduler.actions import draft_actions, draft_configuration_changes
 from hacluster.scheduler.assign import assign
+from hacluster.scheduler.colocations import read_colocations
+from hacluster.scheduler.fencing import draft_fencing_and_shutdowns, hold_back_unsafe_starts
 from hacluster.scheduler.graph import TransitionGraph
-from hacluster.scheduler.history import interpret
-from hacluster.scheduler.notifications import add_notifications
-from hacluster.scheduler.ordering import order_actions
+from hacluster.scheduler.history import read_cluster
+from hacluster.scheduler.locations import score_nodes
+from hacluster.scheduler.monitors import draft_probes, draft_running_monitors
+from hacluster.scheduler.notifications import add_notifications, draft_notification_milestones
+from hacluster.scheduler.ordering import make_links, order_by_constraints, order_inside
+from hacluster.scheduler.plan import Plan
 from hacluster.scheduler.references import References
-from hacluster.scheduler.scores import score_nodes
-from hacluster.scheduler.unpack import unpack
+from hacluster.scheduler.settle import settle
 from hacluster.scheduler.vertices import build_graph
 
 
 def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     """What is to be done about this CIB at this time."""
     moment = now.timestamp() if isinstance(now, datetime) else now
-    cluster = unpack(cib, moment)
-    interpret(cluster)
+    cluster = read_cluster(cib, moment)
     references = References(cib, cluster)
-    promoted_scores = score_nodes(cib, cluster, references)
-    assign(cib, cluster, references, promoted_scores)
-    drafts = draft_actions(cluster)
-    rules = order_actions(cib, cluster, references, drafts)
-    rules += add_notifications(cluster, drafts)
-    return build_graph(cluster, drafts, rules)
+    read_colocations(cib, cluster, references)
+    score_nodes(cib, cluster, references)
+    plan = Plan(cluster)
+    draft_configuration_changes(plan)
+    draft_running_monitors(plan)
+    assign(cluster)
+    draft_probes(plan)
+    draft_actions(plan)
+    draft_notification_milestones(plan)
+    order_inside(plan)
+    order_by_constraints(plan, cib, references)
+    draft_fencing_and_shutdowns(plan)
+    hold_back_unsafe_starts(plan)
+    make_links(plan)
+    settle(plan)
+    add_notifications(plan)
+    return build_graph(plan)

@@ -6,7 +6,8 @@ working model and gives the clones that may not have a promoted instance.
 
 from __future__ import annotations
 
-from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
+from hacluster.cib.model import NOTHING, Cib, Element
+from hacluster.scheduler.history import mark_unclean
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import is_true
 from hacluster.scheduler.working import Cluster, Resource
@@ -42,7 +43,7 @@ def _withhold(cluster: Cluster, resource: Resource, policy: str, is_promoted: bo
     if granted or not resource.active:
         # A ticket in standby lets go gently: what runs may go on only in the unpromoted role.
         if not is_promoted or policy == "stop":
-            _ban(cluster, resource, f"ticket {ticket} is in standby" if granted else f"no ticket {ticket}")
+            resource.ban(cluster.nodes, f"ticket {ticket} is in standby" if granted else f"no ticket {ticket}")
         return
     lost = f"ticket {ticket} was lost"
     match policy:
@@ -50,16 +51,10 @@ def _withhold(cluster: Cluster, resource: Resource, policy: str, is_promoted: bo
             resource.is_managed = False
             resource.is_blocked = True
         case "fence":
-            _ban(cluster, resource, lost)
+            resource.ban(cluster.nodes, lost)
             for index in sorted(resource.active):
-                node = cluster.nodes[index]
-                node.is_unclean, node.fence_reason = True, node.fence_reason or f"deadman: {lost}"
+                mark_unclean(cluster.nodes[index], f"deadman: {lost}")
         case "demote" if is_promoted:
             pass
         case _:
-            _ban(cluster, resource, lost)
-
-
-def _ban(cluster: Cluster, resource: Resource, cause: str) -> None:
-    for node in cluster.nodes:
-        resource.add_score(node, -SCORE_INFINITY, cause)
+            resource.ban(cluster.nodes, lost)

@@ -1,27 +1,28 @@
-"""CIB → working model: options, nodes, resources with their meta attributes, and what the status says of them.
+"""CIB → working model: options, nodes, resources with their meta attributes.
 
-Reads a frozen Cib and the time; gives a `Cluster`. Nothing is decided here but what the history means.
+Reads a frozen Cib and the time; gives a `Cluster` and the maker of resources, as the histories may ask for more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
-from hacluster.cib.status import fail_counts, history_of, node_states, read_operation, transient_attributes
+from hacluster.cib.status import node_states, transient_attributes
 from hacluster.scheduler.values import boolean, duration_ms, is_true, rule_applies, score
 from hacluster.scheduler.working import Cluster, Node, OperationConfig, Options, Resource, Role, Variant
 
 _META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
 
 
-def unpack(cib: Cib, now: float) -> Cluster:
-    """The whole model, history read."""
+def unpack(cib: Cib, now: float) -> tuple[Cluster, Maker]:
+    """The whole model, but for the histories."""
     options = unpack_options(cib)
     nodes = _unpack_nodes(cib, options)
     cluster = Cluster(options, nodes, {node.uname: node for node in nodes}, now=now)
-    _unpack_resources(cib, cluster)
-    return cluster
+    states = {state.get("uname"): state for state in node_states(cib)}
+    cluster.states = {node.index: states[node.uname] for node in nodes if node.uname in states}
+    return cluster, _unpack_resources(cib, cluster)
 
 
 # ---------------------------------------------------------------- options
@@ -58,6 +59,7 @@ def unpack_options(cib: Cib) -> Options:
         start_failure_is_fatal=boolean(values.get("start-failure-is-fatal", ""), True),
         enable_startup_probes=boolean(values.get("enable-startup-probes", ""), True),
         stop_orphans=boolean(values.get("stop-orphan-resources", values.get("stop-removed-resources", "")), True),
+        placement_strategy=values.get("placement-strategy", "default").lower(),
         default_timeout_ms=duration_ms(values.get("default-action-timeout", "20s"), 20_000),
     )
 
@@ -73,9 +75,12 @@ def _unpack_nodes(cib: Cib, options: Options) -> list[Node]:
         node = Node(index, entry.id, entry.get("uname"))
         node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": "cluster"}
         node.attributes |= pairs(entry, "instance_attributes", node.attributes)
+        node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
         state = states.get(node.uname)
         if state is not None:
             node.attributes |= transient_attributes(state)
+            node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
+        node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
         _judge_node(node, state, options)
         nodes.append(node)
     return nodes
@@ -101,7 +106,8 @@ def _judge_node(node: Node, state: Element | None, options: Options) -> None:
     join, expected = state.get("join", "down"), state.get("expected", "down")
     if not options.fencing_enabled:
         node.is_online = is_member and is_up and join == "member"
-        node.is_pending = is_member and is_up and join != "member"
+        if is_member and not is_up and expected != "down":
+            node.is_unclean, node.fence_reason = True, "peer is unexpectedly down"
         return
     _judge_with_fencing(node, is_member, is_up, join, expected)
 
@@ -136,24 +142,25 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
 # ---------------------------------------------------------------- resources
 
 
-def _unpack_resources(cib: Cib, cluster: Cluster) -> None:
+def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     templates = {element.id: element for element in cib.section("resources").all("template")}
     defaults = pairs(cib.section("rsc_defaults"), "meta_attributes")
     op_defaults = pairs(cib.section("op_defaults"), "meta_attributes")
-    maker = _Maker(cluster, templates, defaults, op_defaults)
+    maker = Maker(cluster, templates, defaults, op_defaults)
     for element in cib.section("resources").all("primitive", "group", "clone", "master"):
         resource = maker.make(element, None)
         if resource is not None:
             cluster.resources.append(resource)
-    histories = {node.index: state for state in node_states(cib) if (node := cluster.by_uname.get(state.get("uname")))}
-    for index, state in histories.items():
-        for entry in history_of(state):
-            _attach_history(cluster, maker, cluster.nodes[index], entry)
-    for resource in cluster.resources:
-        resource.meta.setdefault("target-role", "")
+    cluster.resources.sort(key=lambda found: -found.priority)
+    options = cluster.options
+    watchdog = duration_ms(options.values.get("stonith-watchdog-timeout", "0"))
+    has_watchdog = is_true(cib.root.get("have-watchdog")) or is_true(options.values.get("have-watchdog", ""))
+    is_device = any(found.agent[0] == "stonith" for found in cluster.primitives())
+    options.has_fence_devices = is_device or bool(watchdog and has_watchdog)
+    return maker
 
 
-class _Maker:
+class Maker:
     """Makes resources out of elements; knows templates and defaults."""
 
     def __init__(
@@ -174,6 +181,8 @@ class _Maker:
         template = self._templates.get(element.get("template"), NOTHING)
         resource = Resource(element.id + suffix, variant, element, parent, template, order=self._count)
         self._count += 1
+        if self._cluster.options.is_symmetric:
+            resource.scores = dict.fromkeys(range(len(self._cluster.nodes)), 0)
         resource.meta = self._meta(element, template, parent)
         self._read_common(resource)
         match variant:
@@ -201,6 +210,7 @@ class _Maker:
         if resource.in_maintenance:
             resource.is_managed = False
         resource.threshold = score(meta.get("migration-threshold", "INFINITY"), SCORE_INFINITY) or SCORE_INFINITY
+        resource.multiple_active = meta.get("multiple-active", "stop_start")
         resource.failure_timeout_ms = duration_ms(meta.get("failure-timeout", "0"))
         default = "1" if self._is_clone_part(resource) else "0"
         resource.stickiness = score(meta.get("resource-stickiness", default))
@@ -211,14 +221,21 @@ class _Maker:
 
     def _read_primitive(self, resource: Resource, element: Element, template: Element) -> None:
         resource.agent = tuple(element.get(n) or template.get(n) for n in ("class", "provider", "type"))  # type: ignore[assignment]
-        is_device = resource.agent[0] == "stonith"
-        default = "quorum" if is_device or not self._cluster.options.fencing_enabled else "fencing"
-        resource.requires = resource.meta.get("requires", default)
+        resource.requires = self._requires(resource)
         own = [op for block in element.all("operations") for op in block.all("op")]
         inherited = [op for block in template.all("operations") for op in block.all("op")]
         seen = {(op.get("name"), op.get("interval", "0")) for op in own}
         ops = own + [op for op in inherited if (op.get("name"), op.get("interval", "0")) not in seen]
         resource.operations = [self._operation(op) for op in ops]
+
+    def _requires(self, resource: Resource) -> str:
+        """What a start waits for; fence devices themselves can't wait for fencing."""
+        word = resource.meta.get("requires", "").lower()
+        if word == "nothing":
+            return word
+        if resource.agent[0] == "stonith" or not self._cluster.options.fencing_enabled:
+            return "quorum"
+        return word if word in ("quorum", "unfencing") else "fencing"
 
     def _operation(self, op: Element) -> OperationConfig:
         values = {**self._op_defaults, **pairs(op, "meta_attributes"), **pairs(op, "instance_attributes")}
@@ -245,6 +262,8 @@ class _Maker:
         resource.clone_max = max(0, score(meta.get("clone-max", str(max(1, node_count))), node_count))
         promoted = meta.get("promoted-max", meta.get("master-max", "1"))
         resource.promoted_max = max(0, score(promoted, 1)) if resource.is_promotable else 0
+        per_node = meta.get("promoted-node-max", meta.get("master-node-max", "1"))
+        resource.promoted_node_max = max(0, score(per_node, 1))
         resource.is_interleaved = is_true(meta.get("interleave", ""))
         resource.is_ordered = is_true(meta.get("ordered", ""))
         resource.notifies = is_true(meta.get("notify", ""))
@@ -268,80 +287,10 @@ class _Maker:
         resource = self.make(Element("primitive", attributes), None)
         assert resource is not None
         resource.is_orphan = True
-        resource.meta = {}
+        if not self._cluster.options.stop_orphans:
+            resource.is_managed = False
         self._cluster.resources.append(resource)
         return resource
 
 
-# ---------------------------------------------------------------- history
-
-
-def _attach_history(cluster: Cluster, maker: _Maker, node: Node, entry: Element) -> None:
-    operations = [read_operation(op, entry.id, node.uname) for op in entry.all("lrm_rsc_op")]
-    if not operations:
-        return
-    resource = _resource_of(cluster, maker, node, entry)
-    failures = [op for op in operations if op.id.endswith("_last_failure_0")]
-    regular = [op for op in operations if not op.id.endswith("_last_failure_0")]
-    ordered = sorted(regular, key=lambda op: op.call_id)
-    known = {(op.name, op.interval_ms, op.call_id, op.rc) for op in ordered}
-    older = [op for op in failures if (op.name, op.interval_ms, op.call_id, op.rc) not in known]
-    # A recurring monitor keeps its call id: of two results of one call, the one that changed last is the newer.
-    resource.history[node.index] = sorted([*ordered, *older], key=lambda op: (op.call_id, op.last_change))
-
-
-def _resource_of(cluster: Cluster, maker: _Maker, node: Node, entry: Element) -> Resource:
-    """The resource a history belongs to; of an anonymous clone, the instance that has none on this node yet."""
-    exact = cluster.by_id.get(entry.id)
-    base = entry.id.rsplit(":", 1)[0]
-    sample = exact or cluster.by_id.get(base)
-    if sample is None:
-        return maker.make_orphan(entry)
-    clone = sample.clone
-    if clone is None or clone.is_unique:
-        return exact if exact is not None else maker.make_orphan(entry)
-    return _free_instance(cluster, maker, clone, sample.base_id, node)
-
-
-def _free_instance(cluster: Cluster, maker: _Maker, clone: Resource, base: str, node: Node) -> Resource:
-    def parts() -> Iterable[tuple[Resource, Resource]]:
-        return ((child, part) for child in clone.children for part in child.primitives() if part.base_id == base)
-
-    for instance, part in parts():
-        if any(other.history.get(node.index) for other in instance.primitives()) and not part.history:
-            return part
-    for instance, part in parts():
-        if not any(other.history for other in instance.primitives()):
-            return part
-    child = next(clone.element.all("primitive", "group"))
-    instance = maker.add_instance(clone, child, len(clone.children))
-    return next(part for part in instance.primitives() if part.base_id == base)
-
-
-def has_only_expired_failures(cluster: Cluster, resource: Resource, node: Node) -> bool:
-    """Whether there is a failcount that no longer counts, so that it can be cleared."""
-    prefix = f"fail-count-{resource.shown_id}#"
-    is_counted = any(name.startswith(prefix) and score(value) > 0 for name, value in node.attributes.items())
-    return is_counted and fail_count_of(cluster, resource, node)[0] == 0
-
-
-def fail_count_of(cluster: Cluster, resource: Resource, node: Node) -> tuple[int, float]:
-    """(sum of the failcounts that haven't expired, unix time of the newest failure) of a resource on a node."""
-    total, newest = 0, 0.0
-    for name, value in node.attributes.items():
-        if (
-            name.startswith("last-failure-")
-            and name.removeprefix("last-failure-").partition("#")[0] == resource.shown_id
-        ):
-            newest = max(newest, float(value) if value.replace(".", "", 1).isdigit() else 0.0)
-        if name.startswith("fail-count-") and name.removeprefix("fail-count-").partition("#")[0] == resource.shown_id:
-            total = min(SCORE_INFINITY, total + max(0, score(value)))
-    if total and resource.failure_timeout_ms and newest:
-        ends = newest + resource.failure_timeout_ms / 1000
-        if ends <= cluster.now:
-            return 0, newest
-        cluster.recheck(ends)
-    return total, newest
-
-
-__all__ = ["Role", "fail_count_of", "fail_counts", "has_only_expired_failures", "pairs", "unpack", "unpack_options"]
+__all__ = ["Maker", "pairs", "unpack", "unpack_options"]

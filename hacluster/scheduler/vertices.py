@@ -1,32 +1,43 @@
-"""Drafts → transition graph: what is needed and possible, with all that an agent has to be told.
+"""Plan → transition graph: what is needed and possible, with all that an agent has to be told.
 
-Reads settled drafts and rules; gives the frozen TransitionGraph with placement, changes and reasons.
+Reads the settled plan; gives the frozen TransitionGraph with placement, changes and reasons.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-
-from hacluster.scheduler.actions import Draft, Drafts
 from hacluster.scheduler.agent_meta import meta_of
 from hacluster.scheduler.digests import digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
-from hacluster.scheduler.ordering import Rule
+from hacluster.scheduler.plan import (
+    MIGRATES_FIRST,
+    NOT_TOGETHER,
+    ORDER,
+    SAME_NODE,
+    SERIALIZE,
+    TELLS_FIRST,
+    TELLS_THEN,
+    Draft,
+    Link,
+    Plan,
+)
 from hacluster.scheduler.values import duration_ms, score
-from hacluster.scheduler.working import Cluster, Resource, Role
+from hacluster.scheduler.working import Cluster, Resource, Role, Variant
+
+_WEAK = ORDER | TELLS_FIRST | TELLS_THEN
 
 
-def build_graph(cluster: Cluster, drafts: Drafts, rules: list[Rule]) -> TransitionGraph:
-    chosen = [draft for draft in drafts.all if not draft.optional and draft.runnable]
+def build_graph(plan: Plan) -> TransitionGraph:
+    cluster = plan.cluster
+    chosen = [draft for draft in plan.all if _is_vertex(draft)]
     ids = {draft: number for number, draft in enumerate(chosen, start=1)}
     values = cluster.options.values
     return TransitionGraph(
-        actions=tuple(_vertex(cluster, drafts, draft, ids[draft]) for draft in chosen),
-        orderings=_orderings(ids, rules),
+        actions=tuple(_vertex(plan, draft, ids[draft]) for draft in chosen),
+        orderings=tuple(sorted({(ids[link.first], ids[then]) for then in chosen for link in _inputs(then, ids)})),
         placement_now=_placement_now(cluster),
-        placement_after=_placement_after(cluster, drafts),
-        changes=tuple(_changes(cluster, drafts)),
-        explanations={resource.id: tuple(resource.reasons) for resource in _everything(cluster) if resource.reasons},
+        placement_after=_placement_after(plan),
+        changes=tuple(_changes(plan)),
+        explanations={resource.id: tuple(resource.reasons) for resource in cluster.everything() if resource.reasons},
         blocked=tuple(resource.shown_id for resource in cluster.primitives() if resource.is_blocked),
         recheck_at=cluster.recheck_at,
         batch_limit=max(0, score(values.get("batch-limit", "0"))),
@@ -36,61 +47,65 @@ def build_graph(cluster: Cluster, drafts: Drafts, rules: list[Rule]) -> Transiti
     )
 
 
-def _everything(cluster: Cluster) -> list[Resource]:
-    found = list(cluster.resources)
-    for resource in found:
-        found += resource.children
-    return found
-
-
-# ---------------------------------------------------------------- order
-
-
-def _orderings(ids: dict[Draft, int], rules: list[Rule]) -> tuple[tuple[int, int], ...]:
-    """Rules between chosen drafts; a milestone hands its order on, what merely does not happen does not."""
-    behind: dict[Draft, set[Draft]] = defaultdict(set)
-    for rule in rules:
-        behind[rule.first].add(rule.then)
-    found: set[tuple[int, int]] = set()
-    for draft, number in ids.items():
-        seen: set[Draft] = set()
-        pending = list(behind[draft])
-        while pending:
-            then = pending.pop()
-            if then in seen:
-                continue
-            seen.add(then)
-            if then in ids:
-                found.add((number, ids[then]))
-            elif then.kind is ActionKind.PSEUDO:
-                pending.extend(behind[then])
-    return tuple(sorted(pair for pair in found if pair[0] != pair[1]))
-
-
-# ---------------------------------------------------------------- vertices
-
-
-def _vertex(cluster: Cluster, drafts: Drafts, draft: Draft, number: int) -> Action:
+def _is_vertex(draft: Draft) -> bool:
+    """Only what is needed and possible; of an unmanaged resource only what merely looks."""
+    if not draft.runnable or (draft.optional and not draft.is_shown):
+        return False
     resource = draft.resource
+    if resource is not None and resource.variant is Variant.PRIMITIVE and not resource.is_managed:
+        if draft.kind not in (ActionKind.MONITOR, ActionKind.CANCEL, ActionKind.CLEAR_FAILCOUNT):
+            return False
+    if draft.pseudo or draft.kind is ActionKind.FENCE:
+        return True
+    return draft.node is not None and draft.node.is_online
+
+
+def _inputs(then: Draft, ids: dict[Draft, int]) -> list[Link]:
+    return [link for link in then.before if link.first in ids and link.first is not then and _is_input(link)]
+
+
+def _is_input(link: Link) -> bool:
+    """Whether a link still says something between two vertices."""
+    first, then, strength = link.first, link.then, link.strength
+    if not strength:
+        return False
+    if not first.runnable and not strength & ~_WEAK:
+        return False
+    if strength & MIGRATES_FIRST and not first.runnable:
+        return False
+    if strength & ~_WEAK == 0 and first.migratable and first.task == "stop" and first.resource is not then.resource:
+        return False
+    if strength & NOT_TOGETHER or (strength & SERIALIZE and first.optional):
+        if first.optional:
+            return False
+        return not strength & NOT_TOGETHER or first.node is None or then.node is None or first.node is then.node
+    return not (strength & SAME_NODE and first.node is not then.node)
+
+
+def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
+    cluster, resource, node = plan.cluster, draft.resource, draft.node
+    if draft.kind is ActionKind.PSEUDO or node is None:
+        name = resource.id if resource is not None else ""
+        return Action(id=number, kind=ActionKind.PSEUDO, resource=name, pseudo=True, detail=draft.task)
     if resource is None:
         return Action(
             id=number,
             kind=draft.kind,
-            node=draft.node.uname,
-            node_id=draft.node.id,
+            node=node.uname,
+            node_id=node.id,
             detail=draft.detail,
-            task_key=f"{'stonith' if draft.kind is ActionKind.FENCE else 'do_shutdown'}-{draft.node.uname}",
+            task_key=f"{'stonith' if draft.kind is ActionKind.FENCE else 'do_shutdown'}-{node.uname}",
         )
     config = draft.config
     name = draft.kind.value
     timeout_ms = config.timeout_ms if config is not None else cluster.options.default_timeout_ms
-    parameters = parameters_of(resource, draft.node)
+    parameters = parameters_of(resource, node)
     standard, provider, kind = resource.agent
     return Action(
         id=number,
         kind=draft.kind,
-        node=draft.node.uname,
-        node_id=draft.node.id,
+        node=node.uname,
+        node_id=node.id,
         resource=resource.shown_id,
         task_key=f"{resource.shown_id}_{name}_{draft.interval_ms}",
         standard=standard,
@@ -105,7 +120,7 @@ def _vertex(cluster: Cluster, drafts: Drafts, draft: Draft, number: int) -> Acti
         detail=draft.detail,
         priority=resource.priority,
         parameters=parameters,
-        meta=meta_of(cluster, drafts, draft, timeout_ms),
+        meta=meta_of(plan, draft, timeout_ms),
         digests={"op-digest": digest(parameters, draft.interval_ms, timeout_ms)},
     )
 
@@ -121,74 +136,78 @@ def _placement_now(cluster: Cluster) -> Placement:
     return placement
 
 
-def _placement_after(cluster: Cluster, drafts: Drafts) -> Placement:
+def _placement_after(plan: Plan) -> Placement:
     """Where everything is once all chosen actions have succeeded."""
     placement: Placement = {}
-    for resource in cluster.primitives():
-        stopped = {draft.node.index for draft in drafts.stop.get(resource, []) if _happens(draft)}
+    for resource in plan.cluster.primitives():
+        stopped = {index for index in resource.active for stop in _done_on(plan, resource, "stop", index)}
         after = {index: role for index, role in resource.active.items() if index not in stopped}
-        for demote in drafts.demote.get(resource, []):
-            if _happens(demote) and demote.node.index in after:
-                after[demote.node.index] = Role.UNPROMOTED
-        start, promote = drafts.start.get(resource), drafts.promote.get(resource)
-        if start is not None and _happens(start):
-            clone = resource.clone
-            is_promotable = clone is not None and clone.is_promotable
-            after[start.node.index] = Role.UNPROMOTED if is_promotable else Role.STARTED
-        if promote is not None and _happens(promote) and promote.node.index in after:
-            after[promote.node.index] = Role.PROMOTED
+        for index in list(after):
+            if _done_on(plan, resource, "demote", index):
+                after[index] = Role.UNPROMOTED
+        for task in ("start", "migrate_from"):
+            for start in plan.find(resource, task):
+                if start.node is not None and (_is_vertex(start)) and (task == "start" or start.node.index not in after):
+                    clone = resource.clone
+                    is_promotable = clone is not None and clone.is_promotable
+                    known = after.get(start.node.index, Role.STOPPED)
+                    after[start.node.index] = max(known, Role.UNPROMOTED if is_promotable else Role.STARTED)
+        for promote in plan.find(resource, "promote"):
+            if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
+                after[promote.node.index] = Role.PROMOTED
         for index, role in sorted(after.items()):
-            placement.setdefault(resource.shown_id, {})[cluster.nodes[index].uname] = role.word
+            placement.setdefault(resource.shown_id, {})[plan.cluster.nodes[index].uname] = role.word
     return placement
 
 
-def _happens(draft: Draft) -> bool:
-    return not draft.optional and draft.runnable
+def _done_on(plan: Plan, resource: Resource, task: str, index: int) -> list[Draft]:
+    found = plan.find(resource, task)
+    return [draft for draft in found if draft.node is not None and draft.node.index == index and _is_vertex(draft)]
 
 
 # ---------------------------------------------------------------- changes in the operator's words
 
 
-def _changes(cluster: Cluster, drafts: Drafts) -> list[Change]:
-    found = [
-        Change(word="Fence", resource=draft.node.uname, role=draft.detail, reason=draft.reason)
-        for draft in drafts.fences.values()
-    ]
-    for resource in cluster.primitives():
-        change = _change_of(resource, drafts)
+def _changes(plan: Plan) -> list[Change]:
+    found = []
+    for draft in plan.fences.values():
+        assert draft.node is not None
+        found.append(Change(word="Fence", resource=draft.node.uname, role=draft.detail, reason=draft.reason))
+    for resource in plan.cluster.primitives():
+        change = _change_of(plan, resource)
         if change is not None:
             found.append(change)
-    found += [Change(word="Shutdown", resource=draft.node.uname) for draft in drafts.shutdowns.values()]
+    for draft in plan.shutdowns.values():
+        if draft.node is not None and _is_vertex(draft):
+            found.append(Change(word="Shutdown", resource=draft.node.uname))
     return found
 
 
-def _change_of(resource: Resource, drafts: Drafts) -> Change | None:
-    stops = [draft for draft in drafts.stop.get(resource, []) if _happens(draft)]
-    start, promote = drafts.start.get(resource), drafts.promote.get(resource)
-    starts = start if start is not None and _happens(start) else None
+def _change_of(plan: Plan, resource: Resource) -> Change | None:
+    def node_of(task: str) -> str:
+        return next((d.node.uname for d in plan.find(resource, task) if d.node is not None and _is_vertex(d)), "")
+
+    stops, starts, promotes, demotes = (node_of(task) for task in ("stop", "start", "promote", "demote"))
     role, next_role = resource.role_now, resource.next_role
     common = {
         "resource": resource.shown_id,
         "role": role.word if role > Role.STOPPED else "",
         "next_role": next_role.word,
     }
-    if stops and starts is not None:
-        source, target = stops[0].node.uname, starts.node.uname
-        word = "Move" if source != target else "Restart"
-        if resource.failed_on and source == target:
-            word = "Recover"
-        return Change(word=word, source=source, target=target, reason=stops[0].reason, **common)
+    if node_of("migrate_from"):
+        return Change(word="Migrate", source=stops, target=node_of("migrate_from"), **common)
     if stops:
-        blocked = start is not None and not start.runnable
-        return Change(
-            word="Stop",
-            source=stops[0].node.uname,
-            reason="unrunnable start" if blocked else ("node availability" if resource.target is None else ""),
-            **{**common, "next_role": ""},
-        )
-    if starts is not None:
-        return Change(word="Start", target=starts.node.uname, **{**common, "role": ""})
-    if promote is not None and _happens(promote):
-        return Change(word="Promote", source=promote.node.uname, **common)
-    demotes = [draft for draft in drafts.demote.get(resource, []) if _happens(draft)]
-    return Change(word="Demote", source=demotes[0].node.uname, **common) if demotes else None
+        stop = next(draft for draft in plan.find(resource, "stop") if _is_vertex(draft))
+        if starts:
+            word = "Move" if stops != starts else "Recover" if resource.is_failed else "Restart"
+            return Change(word=word, source=stops, target=starts, reason=stop.reason, **common)
+        start = plan.first(resource, "start")
+        reason = "unrunnable start" if start is not None and not start.runnable else stop.reason
+        return Change(word="Stop", source=stops, reason=reason, **{**common, "next_role": ""})
+    if starts:
+        return Change(word="Start", target=starts, **{**common, "role": ""})
+    if node_of("reload-agent"):
+        return Change(word="Reload", source=node_of("reload-agent"), **common)
+    if promotes:
+        return Change(word="Promote", source=promotes, **common)
+    return Change(word="Demote", source=demotes, **common) if demotes else None

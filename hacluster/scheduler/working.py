@@ -6,12 +6,12 @@ Nodes are known by small ints, so that a resource's scores are a dict of ints.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Element
-from hacluster.cib.status import Operation
+from hacluster.cib.status import Operation, history_of, read_operation
 from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.values import add
 
@@ -46,9 +46,14 @@ class Node:
     is_standby: bool = False
     is_in_maintenance: bool = False
     is_shutting_down: bool = False
+    is_dc: bool = False
     was_seen: bool = False
+    has_failures: bool = False
+    is_searched: bool = True
+    """Whether resources are looked for there (`resource-discovery-enabled`)."""
     fence_reason: str = ""
     assigned_count: int = 0
+    """Resources that have been given to it so far."""
 
     @property
     def can_run(self) -> bool:
@@ -72,6 +77,32 @@ class OperationConfig:
 
 
 @dataclass(slots=True, eq=False)
+class Colocation:
+    """`dependent` wants to be where `primary` is. Roles are UNKNOWN where the constraint names none (or Started)."""
+
+    id: str
+    dependent: Resource
+    primary: Resource
+    score: int
+    dependent_role: Role = Role.UNKNOWN
+    primary_role: Role = Role.UNKNOWN
+    node_attribute: str = "#uname"
+    has_influence: bool = True
+    """Whether the dependent's wishes move the primary (`influence`, or `critical` of the dependent)."""
+    is_explicit: bool = True
+    """Of the configuration, not of a group."""
+
+
+@dataclass(slots=True)
+class RoleLocation:
+    """A location constraint that counts only in one role."""
+
+    role: Role
+    scores: dict[int, int]
+    cause: str
+
+
+@dataclass(slots=True, eq=False)
 class Resource:
     """A primitive instance, a group or a clone. `id` of a clone's child carries its number: `prmPingd:0`."""
 
@@ -89,26 +120,53 @@ class Resource:
     history: dict[int, list[Operation]] = field(default_factory=dict)
     """node -> operations, oldest first"""
     active: dict[int, Role] = field(default_factory=dict)
-    """node -> role it has there now"""
+    """node -> role it has there now, in the order in which it was found"""
+    role: Role = Role.UNKNOWN
+    """The highest role it has anywhere."""
+    known_on: set[int] = field(default_factory=set)
+    """Nodes whose history says something of it."""
     failed_on: set[int] = field(default_factory=set)
-    starting_on: set[int] = field(default_factory=set)
-    """Nodes whose last word is that a start is under way: it is asked for again."""
-    unknown_until_fenced: bool = False
+    reschedule: set[tuple[int, int]] = field(default_factory=set)
+    """(node, interval) of recurring operations to be started anew"""
+    is_failed: bool = False
+    must_stop: bool = False
+    """A failure asks for a stop."""
+    must_be_demoted: set[int] = field(default_factory=set)
+    start_pending: bool = False
+    ignores_failures: bool = False
+    pending_node: int | None = None
+    migrating: tuple[int, int] | None = None
+    """(source, target) of a live migration that has begun and not ended"""
+    dangling_on: list[int] = field(default_factory=list)
+    """Sources of migrations that broke: it has to be stopped there."""
     is_managed: bool = True
     is_blocked: bool = False
     is_orphan: bool = False
     in_maintenance: bool = False
     scores: dict[int, int] = field(default_factory=dict)
+    """node -> score; a node that is not here is not allowed"""
     reasons: list[Reason] = field(default_factory=list)
+    role_locations: list[RoleLocation] = field(default_factory=list)
+    never_probed_on: set[int] = field(default_factory=set)
+    exclusive_on: set[int] | None = None
+    """With exclusive discovery: the only nodes it is looked for on."""
+    this_with: list[Colocation] = field(default_factory=list)
+    with_this: list[Colocation] = field(default_factory=list)
     stickiness: int = 0
     threshold: int = SCORE_INFINITY
     failure_timeout_ms: int = 0
     priority: int = 0
     requires: str = "fencing"
+    multiple_active: str = "stop_start"
     # --- the decision
     is_assigned: bool = False
+    is_assigning: bool = False
+    is_merging: bool = False
     target: int | None = None
     next_role: Role = Role.UNKNOWN
+    sort_index: int = 0
+    counts: dict[int, int] = field(default_factory=dict)
+    """A clone's: node -> instances that have been given to it"""
     # --- clones
     clone_max: int = 0
     clone_node_max: int = 1
@@ -147,23 +205,67 @@ class Resource:
         clone = self.clone
         return self.id if clone is None or clone.is_unique or self.variant is Variant.CLONE else self.base_id
 
+    @property
+    def is_anonymous(self) -> bool:
+        clone = self.clone
+        return clone is not None and not clone.is_unique
+
     def primitives(self) -> Iterator[Resource]:
         if self.variant is Variant.PRIMITIVE:
             yield self
         for child in self.children:
             yield from child.primitives()
 
-    def add_score(self, node: Node, score: int, cause: str) -> None:
+    def walk(self) -> Iterator[Resource]:
+        yield self
+        for child in self.children:
+            yield from child.walk()
+
+    def allow(self, node: Node, score: int, cause: str) -> None:
+        """Allow a node, or add to the score of one that is allowed."""
         self.scores[node.index] = add(self.scores.get(node.index, 0), score)
-        self.reasons.append(Reason(node.uname, score, cause))
+        if score:
+            self.reasons.append(Reason(node.uname, score, cause))
+
+    def ban(self, nodes: Iterable[Node], cause: str) -> None:
+        """Nowhere on these nodes, with everything inside."""
+        for node in nodes:
+            self.allow(node, -SCORE_INFINITY, cause)
+        # A group goes where its first member can go.
+        for child in self.children[:1] if self.variant is Variant.GROUP else self.children:
+            child.ban(nodes, cause)
+
+    def ban_only(self, nodes: Iterable[Node], cause: str) -> None:
+        """Not itself; what is inside is judged by itself."""
+        for node in nodes:
+            if self.scores.get(node.index, -SCORE_INFINITY) > -SCORE_INFINITY:
+                self.allow(node, -SCORE_INFINITY, cause)
+
+    @property
+    def homes_now(self) -> list[int]:
+        """The nodes on which it, or anything inside it, is active."""
+        if self.variant is Variant.PRIMITIVE:
+            return list(self.active)
+        return list(dict.fromkeys(index for child in self.children for index in child.homes_now))
+
+    @property
+    def homes_next(self) -> list[int]:
+        """The nodes it has been given."""
+        if self.variant is Variant.PRIMITIVE:
+            return [] if self.target is None else [self.target]
+        return list(dict.fromkeys(index for child in self.children for index in child.homes_next))
 
     @property
     def role_now(self) -> Role:
-        return max(self.active.values(), default=Role.STOPPED)
+        if self.variant is Variant.PRIMITIVE:
+            return self.role if self.role is not Role.UNKNOWN else Role.STOPPED
+        return max((child.role_now for child in self.children), default=Role.STOPPED)
 
     @property
-    def is_failed(self) -> bool:
-        return bool(self.failed_on)
+    def role_next(self) -> Role:
+        if self.variant is Variant.PRIMITIVE:
+            return self.next_role
+        return max((child.role_next for child in self.children), default=Role.UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -183,6 +285,8 @@ class Options:
     enable_startup_probes: bool = True
     stop_orphans: bool = True
     default_timeout_ms: int = 20_000
+    placement_strategy: str = "default"
+    has_fence_devices: bool = False
 
 
 @dataclass(slots=True)
@@ -198,10 +302,32 @@ class Cluster:
     """Every resource and instance by its id; an anonymous name gives the first instance."""
     now: float = 0.0
     recheck_at: float | None = None
+    states: dict[int, Element] = field(default_factory=dict)
+    """node -> its part of the status section"""
+    clearings: dict[tuple[str, int], Resource] = field(default_factory=dict)
+    """(resource, node) -> whose failcount is to be cleared there"""
 
     def primitives(self) -> Iterator[Resource]:
         for resource in self.resources:
             yield from resource.primitives()
+
+    def everything(self) -> Iterator[Resource]:
+        """Every resource, container first."""
+        for resource in self.resources:
+            yield from resource.walk()
+
+    def raw_history(
+        self, node: Node, name: str, in_order: Callable[[Iterable[Operation]], list[Operation]]
+    ) -> list[Operation]:
+        """The history of a resource on a node as the status section has it."""
+        state = self.states.get(node.index)
+        entries = [] if state is None else [entry for entry in history_of(state) if entry.id == name]
+        return in_order(read_operation(op, name, node.uname) for entry in entries for op in entry.all("lrm_rsc_op"))
+
+    def entry(self, node: Node, name: str) -> Element | None:
+        """The part of the status section about a resource on a node."""
+        state = self.states.get(node.index)
+        return None if state is None else next((found for found in history_of(state) if found.id == name), None)
 
     def recheck(self, at: float) -> None:
         """Remember when the answer would change by itself."""

@@ -1,0 +1,98 @@
+"""Fencing and shutdown of nodes: who must be fenced, who may leave, and what that means for what runs there.
+
+Reads the judged nodes; writes drafts into the plan and links them with everything they stand before or after.
+"""
+
+from __future__ import annotations
+
+from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.history import can_fence
+from hacluster.scheduler.plan import ORDER, RUNNABLE, STONITH, Draft, Plan
+from hacluster.scheduler.working import Node, Resource
+
+
+def draft_fencing_and_shutdowns(plan: Plan) -> None:
+    """Fence what is unclean, let go what wants to leave; the DC comes last."""
+    cluster = plan.cluster
+    last: Draft | None = None
+    others: list[Draft] = []
+    leaving: list[Draft] = []
+    for node in cluster.nodes:
+        if node.is_unclean and can_fence(cluster, node):
+            fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, detail=cluster.options.fence_action))
+            fence.reason = node.fence_reason
+            plan.fences[node.index] = fence
+            _link_fence(plan, fence, node)
+            if node.is_dc:
+                last = fence
+            else:
+                others.append(fence)
+        elif node.is_shutting_down and node.is_online and not node.is_unclean:
+            shutdown = plan.add(Draft(ActionKind.SHUTDOWN, "shutdown", None, node))
+            plan.shutdowns[node.index] = shutdown
+            _link_shutdown(plan, shutdown, node)
+            if node.is_dc:
+                last = shutdown
+            else:
+                leaving.append(shutdown)
+    if last is not None:
+        plan.link_all(others, [last])
+        if last.kind is ActionKind.SHUTDOWN:
+            plan.link_all(leaving, [last])
+
+
+def _link_fence(plan: Plan, fence: Draft, node: Node) -> None:
+    for resource in plan.cluster.primitives():
+        if resource.is_managed or any(part.is_managed for part in resource.walk()):
+            _start_after_fencing(plan, fence, node, resource)
+            _stop_by_fencing(plan, fence, node, resource)
+
+
+def _start_after_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -> None:
+    for drafts in plan.of.get(resource, {}).values():
+        for draft in drafts:
+            if draft.needs == "fencing":
+                plan.link(fence, draft)
+            elif draft.needs == "quorum" and draft.task == "start":
+                # Nobody knows whether it runs on the node that is about to be fenced: wait for that.
+                if node.index in resource.scores and node.index not in resource.known_on:
+                    plan.link(fence, draft, ORDER | RUNNABLE)
+
+
+def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -> None:
+    """A stop there is implied by the fencing."""
+    whole = plan.first(resource.top, "stop") if resource.top is not resource else None
+    for stop in plan.find(resource, "stop"):
+        if stop.node is not node:
+            continue
+        stop.pseudo = stop.runnable = True
+        plan.link(fence, stop)
+        if whole is not None:
+            plan.link(fence, whole)
+    for demote in plan.find(resource, "demote"):
+        if demote.node is node and (not node.is_online or node.is_unclean or resource.is_failed):
+            demote.pseudo = demote.runnable = True
+            plan.link(fence, demote)
+
+
+def _link_shutdown(plan: Plan, shutdown: Draft, node: Node) -> None:
+    for resource in plan.cluster.primitives():
+        if resource.in_maintenance or node.is_in_maintenance or not resource.is_managed or resource.is_blocked:
+            continue
+        for stop in plan.find(resource, "stop"):
+            if stop.node is node:
+                plan.link(stop, shutdown, ORDER | RUNNABLE)
+
+
+def hold_back_unsafe_starts(plan: Plan) -> None:
+    """Where an unclean node can't be fenced, nothing that needs fencing may start."""
+    cluster = plan.cluster
+    if not cluster.options.fencing_enabled:
+        return
+    if all(not node.is_unclean or node.index in plan.fences for node in cluster.nodes):
+        return
+    for draft in plan.all:
+        is_device = draft.resource is not None and draft.resource.agent[0] == STONITH
+        if draft.needs == "fencing" and not draft.optional and not is_device:
+            draft.runnable = False
+            draft.reason = draft.reason or "an unclean node can't be fenced"

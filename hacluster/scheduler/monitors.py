@@ -1,0 +1,227 @@
+"""Recurring monitors and probes: which shall run, which shall not any more, and where nobody has asked yet.
+
+Reads the decided working model and the histories; writes drafts and orders into the plan.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from hacluster.cib.status import Operation
+from hacluster.scheduler.digests import monitor_has_changed
+from hacluster.scheduler.failures import clear_failcount, raw_fail_count
+from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, Draft, Order, Plan
+from hacluster.scheduler.words import role_of
+from hacluster.scheduler.working import Node, OperationConfig, Resource, Role, Variant
+
+OCF_NOT_RUNNING = 7
+OCF_RUNNING_PROMOTED = 8
+
+
+# ---------------------------------------------------------------- what runs now
+
+
+def draft_running_monitors(plan: Plan) -> None:
+    """Recurring monitors that run as configured are drafted as optional; the others are cancelled or started anew."""
+    cluster = plan.cluster
+    for resource in cluster.primitives():
+        for index in resource.active:
+            node = cluster.nodes[index]
+            if resource.is_orphan or not node.is_online or node.is_unclean:
+                continue
+            for operation in active_monitors(resource.history.get(index, [])):
+                _draft_running(plan, resource, node, operation)
+
+
+def active_monitors(history: list[Operation]) -> list[Operation]:
+    """The recurring operations since the resource last came up there; none after a stop."""
+    start, stop, monitor, changed = -1, -1, -1, -1
+    for place, operation in enumerate(history):
+        if operation.name == "stop" and operation.status == 0:
+            stop = place
+        elif operation.name in ("start", "migrate_from"):
+            start = place
+        elif operation.name == "monitor" and monitor <= stop and operation.rc in (0, 8):
+            monitor = place
+        elif operation.name in ("promote", "demote"):
+            changed = place
+    if start < 0:
+        start = changed if changed >= 0 else monitor
+    if start < stop:
+        return []
+    return [op for place, op in enumerate(history) if place >= start and op.interval_ms and op.name == "monitor"]
+
+
+def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operation) -> None:
+    configured = [op for op in resource.operations if op.name == "monitor" and op.interval_ms == operation.interval_ms]
+    if resource.in_maintenance or node.is_in_maintenance or not any(op.enabled for op in configured):
+        _cancel(plan, resource, node, operation.interval_ms)
+        return
+    op = configured[0]
+    draft = plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
+    has_changed = monitor_has_changed(resource, node, op.interval_ms, op.timeout_ms)
+    if has_changed or (node.index, op.interval_ms) in resource.reschedule:
+        draft.optional = False
+        if has_changed and raw_fail_count(resource, node)[0]:
+            clear_failcount(plan.cluster, resource, node)
+
+
+def _cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> Draft:
+    known = [draft for draft in plan.find(resource, f"cancel_{interval_ms}") if draft.node is node]
+    if known:
+        return known[0]
+    draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, detail="monitor")
+    plan.add(draft, f"cancel_{interval_ms}")
+    plan.orders.append(Order(None, "", resource, "stop", ORDER, first_draft=draft))
+    return draft
+
+
+# ---------------------------------------------------------------- what shall run
+
+
+def draft_recurring(plan: Plan, resource: Resource) -> None:
+    """The recurring operations for the role it will have, and those that watch where it shall not be."""
+    if resource.is_blocked or resource.in_maintenance or plan.cluster.options.maintenance:
+        return
+    counts = Counter(op.interval_ms for op in resource.operations if op.name == "monitor")
+    wanted = [op for op in resource.operations if op.name == "monitor" and op.interval_ms and op.enabled]
+    node = None if resource.target is None else plan.cluster.nodes[resource.target]
+    if node is not None and node.is_in_maintenance:
+        return
+    start = None
+    if node is not None and wanted:
+        start = plan.draft(resource, "start", node, optional=True)
+    for op in wanted:
+        # Two of the same interval could not be told apart, so only the first counts.
+        if counts[op.interval_ms] > 1 and op is not next(o for o in wanted if o.interval_ms == op.interval_ms):
+            continue
+        if role_of(op.role) is Role.STOPPED:
+            _draft_where_stopped(plan, resource, node, op)
+        elif node is not None and start is not None:
+            _draft_where_active(plan, resource, node, op, start)
+
+
+def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: OperationConfig, start: Draft) -> None:
+    known = [draft for draft in plan.find(resource, f"monitor_{op.interval_ms}") if draft.node is node]
+    is_for_other_role = resource.next_role is Role.PROMOTED if not op.role else role_of(op.role) is not (
+        resource.next_role
+    )
+    if is_for_other_role:
+        if known:
+            _cancel_for_role(plan, resource, node, op.interval_ms)
+        return
+    is_running = bool(known) and known[0].optional and start.optional
+    draft = plan.draft(resource, "monitor", node, optional=is_running, interval_ms=op.interval_ms, config=op)
+    if not start.runnable or not node.is_online or node.is_unclean:
+        draft.runnable = False
+    if resource.next_role is Role.PROMOTED:
+        draft.expected_rc = OCF_RUNNING_PROMOTED
+    if not resource.is_managed:
+        return
+    for task in ("start", "reload-agent"):
+        plan.order_before(resource, task, draft, IMPLIES_THEN | RUNNABLE)
+    if resource.next_role is Role.PROMOTED:
+        plan.order_before(resource, "promote", draft, ORDER | RUNNABLE)
+    elif resource.role is Role.PROMOTED:
+        plan.order_before(resource, "demote", draft, ORDER | RUNNABLE)
+
+
+def _cancel_for_role(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> None:
+    cancel = _cancel(plan, resource, node, interval_ms)
+    after = ""
+    if resource.role in (Role.UNPROMOTED, Role.STARTED):
+        after = {Role.PROMOTED: "promote", Role.STOPPED: "stop"}.get(resource.next_role, "")
+    elif resource.role is Role.PROMOTED:
+        after = "demote"
+    if after:
+        plan.orders.append(Order(None, "", resource, after, RUNNABLE, first_draft=cancel))
+
+
+def _draft_where_stopped(plan: Plan, resource: Resource, node: Node | None, op: OperationConfig) -> None:
+    """Monitors of role Stopped watch the nodes on which the resource shall not run."""
+    if resource.is_anonymous:
+        return
+    for other in plan.cluster.nodes:
+        key = f"monitor_{op.interval_ms}"
+        running = [done for done in resource.history.get(other.index, []) if done.interval_ms == op.interval_ms]
+        if other is node:
+            if running and other.index not in resource.active:
+                cancel = _cancel(plan, resource, other, op.interval_ms)
+                plan.orders.append(Order(None, "", resource, "start", RUNNABLE, first_draft=cancel))
+            continue
+        known = [draft for draft in plan.find(resource, key) if draft.node is other]
+        optional = bool(known) or bool(running)
+        draft = plan.draft(resource, "monitor", other, optional=optional, interval_ms=op.interval_ms, config=op)
+        draft.expected_rc = OCF_NOT_RUNNING
+        if not other.is_online or other.is_unclean:
+            draft.runnable = False
+        if resource.is_managed:
+            for probe in plan.find(resource, "monitor_0", other):
+                plan.link(probe, draft, RUNNABLE)
+        for stop in plan.find(resource, "stop", other):
+            if not stop.runnable and not stop.pseudo:
+                draft.runnable = False
+            if resource.is_managed:
+                plan.link(stop, draft, IMPLIES_THEN | RUNNABLE)
+
+
+# ---------------------------------------------------------------- probes
+
+
+def draft_probes(plan: Plan) -> None:
+    """A monitor with interval 0 wherever nobody has asked yet."""
+    cluster = plan.cluster
+    if not cluster.options.enable_startup_probes:
+        return
+    for node in cluster.nodes:
+        if node.is_online and not node.is_unclean and not node.is_pending and node.is_searched:
+            for resource in cluster.resources:
+                _probe(plan, resource, node)
+
+
+def _probe(plan: Plan, resource: Resource, node: Node) -> None:
+    match resource.variant:
+        case Variant.CLONE if not resource.is_unique:
+            here = [child for child in resource.children if node.index in child.homes_next]
+            if resource.children:
+                _probe(plan, (here or resource.children)[0], node)
+        case Variant.PRIMITIVE:
+            _probe_primitive(plan, resource, node)
+        case _:
+            for child in resource.children:
+                _probe(plan, child, node)
+
+
+def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
+    if resource.is_orphan or _is_known(resource, node):
+        return
+    holder = resource if resource.exclusive_on is not None else resource.top
+    if holder.exclusive_on is not None and node.index not in (resource.exclusive_on or ()):
+        return
+    if node.index in resource.never_probed_on:
+        return
+    probe = plan.draft(
+        resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource)
+    )
+    probe.expected_rc = OCF_NOT_RUNNING
+    if node.index in resource.active:
+        probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0
+    top = resource.top
+    for task in ("start", "reload-agent"):
+        plan.orders.append(Order(None, "", top, task, ORDER, first_draft=probe))
+
+
+def _is_known(resource: Resource, node: Node) -> bool:
+    if not resource.is_anonymous:
+        return node.index in resource.known_on
+    clone = resource.clone
+    assert clone is not None
+    siblings = (part for child in clone.children for part in child.primitives() if part.base_id == resource.base_id)
+    return any(node.index in part.known_on for part in siblings)
+
+
+def _probe_config(resource: Resource) -> OperationConfig | None:
+    monitors = [op for op in resource.operations if op.name == "monitor"]
+    exact = [op for op in monitors if op.interval_ms == 0]
+    return next(iter(exact or sorted(monitors, key=lambda op: op.interval_ms)), None)

@@ -1,0 +1,168 @@
+"""Which instances of a promotable clone are promoted.
+
+Reads promotion scores (transient node attributes `master-NAME`), role constraints and colocations; writes `next_role`.
+"""
+
+from __future__ import annotations
+
+from functools import cmp_to_key
+from typing import TYPE_CHECKING
+
+from hacluster.cib.model import SCORE_INFINITY
+from hacluster.scheduler.clones import instance_order
+from hacluster.scheduler.colocations import MINUS_INFINITY, colocations_of, colocations_with, has_influence
+from hacluster.scheduler.values import add, score
+from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+
+if TYPE_CHECKING:
+    from hacluster.scheduler.assign import Chooser
+
+
+# ---------------------------------------------------------------- scores before the instances have their nodes
+
+
+def add_promotion_scores(cluster: Cluster, clone: Resource) -> None:
+    """Instances like nodes on which they would be promoted; the best of these scores is their priority."""
+    for child in clone.children:
+        for index in list(child.scores):
+            given, _ = promotion_score(child, cluster.nodes[index])
+            if given > 0:
+                child.scores[index] = add(child.scores[index], given)
+            child.priority = max(child.priority, given)
+
+
+def promotion_score(instance: Resource, node: Node) -> tuple[int, bool]:
+    """(the score the agent gave this node, whether there is none); a group's is the sum of its members'."""
+    if instance.variant is Variant.GROUP:
+        found = [promotion_score(member, node) for member in instance.children]
+        return sum(given for given, _ in found), all(is_default for _, is_default in found)
+    if not _applies(instance, node):
+        return 0, True
+    for name in dict.fromkeys((instance.shown_id, instance.base_id, instance.id)):
+        for prefix in ("master-", "promotion-"):
+            value = node.attributes.get(f"{prefix}{name}")
+            if value is not None:
+                return score(value), False
+    return 0, True
+
+
+def _applies(instance: Resource, node: Node) -> bool:
+    """A score counts where the state is known; before anything is known, all count."""
+    clone = instance.clone
+    assert clone is not None
+    siblings = [part for child in clone.children for part in child.primitives() if part.base_id == instance.base_id]
+    if not clone.is_unique:
+        active = next((part for part in siblings if node.index in part.active), None)
+        if active is instance:
+            return True
+        if active is None and any(node.index in part.known_on for part in siblings):
+            return True
+    if not instance.active and not instance.known_on:
+        return True
+    return node.index in instance.known_on or node.index in instance.active
+
+
+# ---------------------------------------------------------------- roles once they have
+
+
+def set_roles(chooser: Chooser, clone: Resource) -> None:
+    """Promote the best instances, up to promoted-max."""
+    cluster = chooser.cluster
+    for child in clone.children:
+        _judge_instance(chooser, clone, child)
+    _sort(chooser, clone)
+    promoted_on: dict[int, int] = {}
+    promoted = 0
+    for child in clone.children:
+        index = _place_to_promote(cluster, clone, child, promoted_on) if promoted < clone.promoted_max else None
+        if index is None:
+            for part in child.walk():
+                if part.next_role in (Role.STARTED, Role.PROMOTED):
+                    part.next_role = Role.UNPROMOTED
+            continue
+        promoted += 1
+        promoted_on[index] = promoted_on.get(index, 0) + 1
+        for part in child.walk():
+            if part.next_role is not Role.STOPPED:
+                part.next_role = Role.PROMOTED
+    clone.next_role = Role.PROMOTED if promoted else Role.UNPROMOTED
+
+
+def _judge_instance(chooser: Chooser, clone: Resource, child: Resource) -> None:
+    homes = child.homes_next
+    chosen = homes[0] if homes else None
+    match child.role_next:
+        case Role.STARTED | Role.UNKNOWN:
+            given, is_default = (0, True) if chosen is None else promotion_score(child, chooser.cluster.nodes[chosen])
+            # Without any score an instance may be promoted only where a constraint says so.
+            child.priority = -1 if is_default else given
+        case Role.UNPROMOTED | Role.STOPPED:
+            child.priority = MINUS_INFINITY
+    if chosen is not None:
+        for location in [*child.role_locations, *clone.role_locations]:
+            if location.role is Role.PROMOTED and chosen in location.scores:
+                child.priority = add(child.priority, location.scores[chosen])
+    for colocation in colocations_of(child):
+        chooser.wishes.follow(child, colocation.primary, colocation)
+    child.sort_index = SCORE_INFINITY if child.role_next is Role.PROMOTED else child.priority
+
+
+def _sort(chooser: Chooser, clone: Resource) -> None:
+    """By how well the node suits a promoted instance, colocations with its role among it."""
+    clone.is_merging = True
+    weights = dict(clone.scores)
+    for child in clone.children:
+        if child.homes_next and child.sort_index >= 0:
+            index = child.homes_next[0]
+            weights[index] = add(child.sort_index, weights.get(index, 0))
+    weights = _with_role_colocations(chooser, clone, weights)
+    for child in clone.children:
+        parts = list(child.primitives())
+        if not all(part.is_managed for part in parts) and child.role_next is Role.PROMOTED:
+            child.sort_index = SCORE_INFINITY
+        elif child.homes_next and child.sort_index >= 0:
+            child.sort_index = weights.get(child.homes_next[0], 0)
+    clone.is_merging = False
+    natural = instance_order(chooser.cluster, clone, chooser.wishes)
+    clone.children.sort(key=natural)  # type: ignore[arg-type]
+    clone.children.sort(key=cmp_to_key(_compare))
+
+
+def _compare(one: Resource, other: Resource) -> int:
+    first, second = (one.sort_index, one.role_now), (other.sort_index, other.role_now)
+    return (first < second) - (first > second)
+
+
+def _with_role_colocations(chooser: Chooser, clone: Resource, weights: dict[int, int]) -> dict[int, int]:
+    wishes = chooser.wishes
+    for one in colocations_of(clone):
+        if one.dependent_role is Role.PROMOTED:
+            factor = one.score / SCORE_INFINITY
+            may_give_up = one.score < SCORE_INFINITY
+            weights = wishes.merged(one.primary, clone, weights, one, factor, may_give_up, False, False)
+    for one in colocations_with(clone):
+        if one.primary_role is Role.PROMOTED and has_influence(one):
+            factor = one.score / SCORE_INFINITY
+            weights = wishes.merged(one.dependent, clone, weights, one, factor, True, True, False)
+    no_ticket = [location for location in clone.role_locations if location.cause == "no ticket"]
+    return {index: MINUS_INFINITY if no_ticket else given for index, given in weights.items()}
+
+
+def _place_to_promote(
+    cluster: Cluster, clone: Resource, child: Resource, promoted_on: dict[int, int]
+) -> int | None:
+    if child.sort_index < 0 or not child.homes_next:
+        return None
+    index = child.homes_next[0]
+    parts = list(child.primitives())
+    is_managed = all(part.is_managed for part in parts)
+    options = cluster.options
+    if not is_managed:
+        return index if child.role_now is Role.PROMOTED else None
+    if child.priority < 0 or not cluster.nodes[index].can_run:
+        return None
+    if promoted_on.get(index, 0) >= clone.promoted_node_max:
+        return None
+    if child.role_now < Role.PROMOTED and not options.has_quorum and options.no_quorum_policy == "freeze":
+        return None
+    return index

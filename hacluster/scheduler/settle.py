@@ -1,0 +1,482 @@
+"""Letting the links act until nothing changes: what becomes necessary, what impossible, what follows the other.
+
+Reads the linked plan; writes `optional`, `runnable` and `pseudo` of its drafts. Every change goes one way only, so the
+work ends; a draft is looked at again when something before it has changed.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from hacluster.cib.model import SCORE_INFINITY
+from hacluster.scheduler.colocations import Wishes
+from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.plan import (
+    ANY_OF,
+    ASYMMETRIC,
+    CANCELS_FIRST,
+    IMPLIES_FIRST,
+    IMPLIES_THEN,
+    MIGRATES_FIRST,
+    PROMOTED_IMPLIES_FIRST,
+    PSEUDO_THEN,
+    RESTART,
+    RUNNABLE,
+    SAME_NODE,
+    TELLS_THEN,
+    Draft,
+    Link,
+    Plan,
+)
+from hacluster.scheduler.working import Node, Resource, Role, Variant
+
+_DONE = {"start": "running", "stop": "stopped", "promote": "promoted", "demote": "demoted"}
+_TASK = {done: task for task, done in _DONE.items()}
+_UPDATES = IMPLIES_THEN | IMPLIES_FIRST | RUNNABLE | RESTART | PROMOTED_IMPLIES_FIRST | ASYMMETRIC | ANY_OF
+_UPDATES |= MIGRATES_FIRST | PSEUDO_THEN | CANCELS_FIRST | TELLS_THEN
+_ROUNDS = 60
+
+
+def settle(plan: Plan) -> None:
+    """Work through all drafts, and again through those whose predecessors changed."""
+    _Settler(plan).run()
+
+
+class _Settler:
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._wishes = Wishes(plan.cluster)
+        self._queue: deque[Draft] = deque()
+        self._queued: set[Draft] = set()
+        self._visits: dict[Draft, int] = {}
+
+    def run(self) -> None:
+        for draft in list(self._plan.all):
+            self._push(draft)
+        while self._queue:
+            draft = self._queue.popleft()
+            self._queued.discard(draft)
+            visits = self._visits.get(draft, 0)
+            # No chain of changes is longer than this; a loop of the configuration's own must end.
+            if visits < _ROUNDS:
+                self._visits[draft] = visits + 1
+                self._update(draft)
+
+    def _push(self, draft: Draft) -> None:
+        if draft not in self._queued:
+            self._queued.add(draft)
+            self._queue.append(draft)
+
+    def _touch(self, draft: Draft) -> None:
+        """The draft changed: whatever stands after it, and it itself, is looked at again."""
+        self._push(draft)
+        for link in draft.after:
+            self._push(link.then)
+        resource = draft.resource
+        if resource is None:
+            return
+        if draft.task in ("start", "promote") and not draft.runnable:
+            self._block_dependents(draft)
+        above = resource.parent
+        while above is not None:
+            for task in (draft.task, _DONE.get(draft.task, draft.task)):
+                for milestone in self._plan.find(above, task):
+                    self._push(milestone)
+                    for link in milestone.after:
+                        self._push(link.then)
+            above = above.parent
+
+    # ------------------------------------------------------------ one draft
+
+    def _update(self, then: Draft) -> None:
+        before = then.optional, then.runnable, then.pseudo, then.migratable
+        if then.counts:
+            then.runnable = sum(self._can_happen(link.first, then) for link in then.before if link.strength & ANY_OF) >= (
+                then.counts
+            )
+        place = 0
+        while place < len(then.before):
+            link = then.before[place]
+            place += 1
+            self._apply_link(link, then)
+        if (then.optional, then.runnable, then.pseudo, then.migratable) != before:
+            self._touch(then)
+
+    def _can_happen(self, first: Draft, then: Draft) -> bool:
+        return self._flags(self._expanded(first, then), None)[1]
+
+    def _apply_link(self, link: Link, then: Draft) -> None:
+        first, strength = link.first, link.strength
+        if not strength & _UPDATES:
+            first_node, then_node = first.node, then.node
+            if strength & SAME_NODE and first_node is not None and then_node is not None and first_node is not then_node:
+                link.strength = 0
+            return
+        if strength & SAME_NODE and first.node is not None and then.node is not None and first.node is not then.node:
+            link.strength = 0
+            return
+        if strength & CANCELS_FIRST and not then.optional and not first.optional:
+            first.optional = True
+            self._touch(first)
+        wider = self._expanded(first, then)
+        if wider is not first:
+            # Waiting for a clone or a group is waiting until it has come up as a whole.
+            if self._plan.link(wider, then, strength):
+                pass
+            link.strength = 0
+            known = self._plan.linked[wider, then]
+            self._act(known.first, then, known.strength)
+            return
+        self._act(first, then, strength)
+
+    def _expanded(self, first: Draft, then: Draft) -> Draft:
+        resource = first.resource
+        if resource is None or then.resource is None or resource.variant is Variant.PRIMITIVE:
+            return first
+        if first.resource is then.resource or _contains(resource, then.resource):
+            return first
+        done = _DONE.get(first.task)
+        if done is None:
+            return first
+        if resource.variant is Variant.CLONE and resource.notifies:
+            told = self._plan.first(resource, f"confirmed-post_notify_{done}")
+            if told is not None:
+                return told
+        return self._plan.first(resource, done) or first
+
+    def _flags(self, draft: Draft, node: Node | None) -> tuple[bool, bool]:
+        """(optional, runnable) of a draft; a milestone's are those of what it stands for."""
+        resource = draft.resource
+        if resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO:
+            return draft.optional, draft.runnable
+        if draft.task not in _DONE and draft.task not in _TASK:
+            return draft.optional, draft.runnable
+        if resource.variant is Variant.GROUP:
+            return self._group_flags(draft, resource, node)
+        optional, runnable = self._clone_flags(draft, resource, None)
+        if node is not None:
+            # Whether it can happen at all matters, wherever; whether it is needed, only here.
+            optional = self._clone_flags(draft, resource, node)[0]
+        return optional, runnable
+
+    def _group_flags(self, draft: Draft, group: Resource, node: Node | None) -> tuple[bool, bool]:
+        task = _TASK.get(draft.task, draft.task)
+        optional, runnable = True, True
+        for member in group.children:
+            found = self._plan.first(member, task, node)
+            if found is not None:
+                if not found.optional:
+                    optional = False
+                if task != draft.task and not found.runnable:
+                    runnable = False
+            elif task not in ("stop", "demote"):
+                runnable = False
+        return self._settled_flags(draft, optional, runnable)
+
+    def _clone_flags(self, draft: Draft, clone: Resource, node: Node | None) -> tuple[bool, bool]:
+        task = _TASK.get(draft.task, draft.task)
+        optional, runnable = True, False
+        for instance in clone.children:
+            is_primitive = instance.variant is Variant.PRIMITIVE
+            found = self._plan.first(instance, task, node if is_primitive else None)
+            if found is None:
+                continue
+            part_optional, part_runnable = self._flags(found, node)
+            optional = optional and part_optional
+            runnable = runnable or part_runnable
+        if node is not None:
+            return optional, runnable
+        return self._settled_flags(draft, optional, runnable)
+
+    def _settled_flags(self, draft: Draft, optional: bool, runnable: bool) -> tuple[bool, bool]:
+        changed = False
+        if not optional and draft.optional:
+            draft.optional, changed = False, True
+        if not runnable and draft.runnable:
+            draft.runnable, changed = False, True
+        if changed:
+            self._touch(draft)
+        return optional and draft.optional, runnable and draft.runnable
+
+    # ------------------------------------------------------------ what a link does
+
+    def _act(self, first: Draft, then: Draft, strength: int) -> None:
+        first_optional, first_runnable = self._flags(first, then.node)
+        then_optional, _ = self._flags(then, first.node)
+        if strength & RESTART:
+            self._on_then(first, then, RESTART, first_optional, first_runnable)
+        if strength & IMPLIES_FIRST and not then_optional:
+            self._need_first(first, then)
+        if strength & PROMOTED_IMPLIES_FIRST:
+            self._on_then(first, then, PROMOTED_IMPLIES_FIRST, first_optional, first_runnable)
+        if strength & RUNNABLE:
+            self._on_then(first, then, RUNNABLE, first_optional, first_runnable)
+        if strength & IMPLIES_THEN:
+            self._on_then(first, then, IMPLIES_THEN, first_optional, first_runnable)
+        if strength & MIGRATES_FIRST:
+            self._migrates(first, then)
+        if strength & PSEUDO_THEN and not first.runnable and (then.pseudo or then.migratable):
+            then.pseudo = then.migratable = False
+        if strength & ASYMMETRIC:
+            self._on_then(first, then, ASYMMETRIC, first_optional, first_runnable)
+        if strength & TELLS_THEN and first_runnable and not first_optional and then.optional:
+            then.is_shown = True
+
+    def _need_first(self, first: Draft, then: Draft) -> None:
+        """The second happens, so the first has to; of a group or clone everything inside."""
+        resource = first.resource
+        if resource is None or resource.variant is Variant.PRIMITIVE:
+            if first.optional:
+                first.optional = False
+                first.reason = first.reason or _because(then)
+                self._touch(first)
+            if first.migratable and not then.migratable and then.resource is not resource:
+                first.migratable = False
+                self._touch(first)
+            return
+        self._need_inside(first, then)
+
+    def _need_inside(self, milestone: Draft, then: Draft) -> None:
+        resource = milestone.resource
+        assert resource is not None
+        if milestone.optional:
+            milestone.optional = False
+            self._touch(milestone)
+        task = _TASK.get(milestone.task, milestone.task)
+        partners = self._partners(resource, then)
+        for child in resource.children:
+            if partners is not None and child not in partners:
+                continue
+            for found in list(self._plan.find(child, task)):
+                if found.runnable or found.pseudo:
+                    self._need_first(found, then)
+
+    def _partners(self, resource: Resource, then: Draft) -> list[Resource] | None:
+        """With interleaving only the instance that belongs to the second's own."""
+        if resource.variant is not Variant.CLONE or then.resource is None or not self._interleaves(resource, then):
+            return None
+        instance = then.resource
+        while instance.parent is not None and instance.parent.variant is not Variant.CLONE:
+            instance = instance.parent
+        now = then.task in ("stop", "stopped", "demote", "demoted")
+        return [
+            child
+            for child in resource.children
+            if set(child.homes_now if now else child.homes_next)
+            & set(instance.homes_now if now else instance.homes_next)
+        ]
+
+    def _on_then(
+        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
+    ) -> None:
+        resource = then.resource
+        if resource is None or resource.variant is Variant.PRIMITIVE or then.kind is not ActionKind.PSEUDO:
+            self._native(first, then, strength, first_optional, first_runnable)
+            return
+        if resource.variant is Variant.GROUP:
+            self._native(first, then, strength, first_optional, first_runnable)
+            if first.resource is not None and _contains(resource, first.resource):
+                return
+            for member in resource.children:
+                found = self._plan.first(member, then.task)
+                if found is not None and then.task in _DONE:
+                    self._native(first, found, strength, first_optional, first_runnable)
+            return
+        self._on_clone(first, then, strength, first_optional, first_runnable)
+
+    def _on_clone(
+        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
+    ) -> None:
+        clone = then.resource
+        assert clone is not None
+        if first.resource is not None and (first.resource is clone or _contains(clone, first.resource)):
+            self._native(first, then, strength, first_optional, first_runnable)
+            return
+        if self._interleaves(clone, first):
+            self._on_interleaved(first, then, strength)
+            return
+        self._native(first, then, strength, first_optional, first_runnable)
+        if then.task not in _DONE:
+            return
+        for instance in clone.children:
+            for found in self._plan.find(instance, then.task):
+                if not self._flags(found, None)[1]:
+                    continue
+                self._on_then(first, found, strength, first_optional, first_runnable)
+
+    def _interleaves(self, clone: Resource, other: Draft) -> bool:
+        if other.resource is None:
+            return False
+        mine = other.resource if other.resource.variant is Variant.CLONE else other.resource.clone
+        if mine is None or mine is clone or mine.clone_node_max != clone.clone_node_max:
+            return False
+        then_is_down = other.task in ("stop", "stopped", "demote", "demoted")
+        return mine.is_interleaved if then_is_down else clone.is_interleaved
+
+    def _on_interleaved(self, first: Draft, then: Draft, strength: int) -> None:
+        """Each instance waits only for the one on its own node."""
+        clone, primary = then.resource, first.resource
+        assert clone is not None and primary is not None
+        primary = primary if primary.variant is Variant.CLONE else primary.clone
+        assert primary is not None
+        now = first.task in ("stopped", "demoted", "stop", "demote") or first.task.endswith(("stopped", "demoted"))
+        task = _TASK.get(first.task.removeprefix("confirmed-post_notify_"), first.task)
+        for instance in clone.children:
+            partner = self._wishes.compatible_instance(instance, primary, Role.UNKNOWN, now)
+            if partner is None:
+                if not now and strength & (RUNNABLE | IMPLIES_THEN):
+                    self._forbid(instance, first)
+                continue
+            first_inner, then_inner = self._plan.first(partner, task), self._plan.first(instance, then.task)
+            if first_inner is None or then_inner is None:
+                continue
+            if partner.variant is not Variant.PRIMITIVE:
+                first_inner = self._plan.first(partner, _DONE.get(task, task)) or first_inner
+            if self._plan.link(first_inner, then_inner, strength):
+                self._push(then_inner)
+            optional, runnable = self._flags(first_inner, None)
+            self._on_then(first_inner, then_inner, strength, optional, runnable)
+
+    def _forbid(self, instance: Resource, first: Draft) -> None:
+        """An instance without its counterpart must not come up."""
+        for part in instance.walk():
+            for task in ("start", "promote"):
+                for draft in self._plan.find(part, task):
+                    if draft.runnable:
+                        draft.runnable = False
+                        self._touch(draft)
+            part.target = None
+            part.next_role = Role.STOPPED
+            for stop in self._plan.find(part, "stop"):
+                if stop.optional:
+                    stop.optional = False
+                    stop.reason = stop.reason or _because(first)
+                    self._touch(stop)
+
+    def _native(
+        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
+    ) -> None:
+        before = then.optional, then.runnable, then.migratable
+        match strength:
+            case 2:  # IMPLIES_THEN
+                if then.optional and not first_optional and not first.migratable:
+                    then.optional = False
+                    then.reason = then.reason or _because(first)
+            case 8:  # RUNNABLE
+                if then.runnable and not first_runnable:
+                    then.runnable = then.migratable = False
+                    then.reason = then.reason or f"unrunnable {_because(first)}"
+            case 16:  # RESTART
+                self._restart(first, then)
+            case 32:  # PROMOTED_IMPLIES_FIRST
+                if not then.optional and then.resource is not None and then.resource.role is Role.PROMOTED:
+                    if first.optional:
+                        first.optional = False
+                        self._touch(first)
+                    if first.migratable and not then.migratable:
+                        first.migratable = False
+            case 64:  # ASYMMETRIC
+                self._asymmetric(first, then, first_runnable)
+        if (then.optional, then.runnable, then.migratable) != before:
+            self._touch(then)
+
+    def _restart(self, stop: Draft, start: Draft) -> None:
+        """A start that can't happen or must happen needs the stop before it."""
+        resource = start.resource
+        why = ""
+        if not start.runnable and resource is not None and resource.is_managed:
+            why = start.reason or "unrunnable start"
+        if not start.optional:
+            why = why or start.reason or "restart"
+        if not why:
+            return
+        changed = False
+        if stop.optional and stop.runnable:
+            stop.optional, changed = False, True
+            stop.reason = stop.reason or why
+        if not start.optional and stop.optional:
+            stop.optional, changed = False, True
+        if stop.migratable and not start.migratable:
+            stop.migratable, changed = False, True
+        if not stop.optional and not stop.runnable and start.runnable:
+            start.runnable = False
+            self._touch(start)
+        if changed:
+            self._touch(stop)
+
+    def _asymmetric(self, first: Draft, then: Draft, first_runnable: bool) -> None:
+        """What is done already is left alone; anything else waits for a first that can't come."""
+        if first_runnable or then.resource is None:
+            return
+        if then.optional:
+            role = then.resource.role_now
+            if then.task == "stop" and role is Role.STOPPED:
+                return
+            if then.task == "start" and role >= Role.STARTED and then.resource.next_role >= Role.STARTED:
+                return
+            then.optional = False
+        then.runnable = False
+
+    def _migrates(self, first: Draft, then: Draft) -> None:
+        if not (then.migratable and then.runnable) and first.runnable:
+            first.runnable = False
+            self._touch(first)
+        if not then.optional and first.optional:
+            first.optional = False
+            self._touch(first)
+
+    # ------------------------------------------------------------ colocated with what can't come up
+
+    def _block_dependents(self, draft: Draft) -> None:
+        """What must be where this would be can't come up either."""
+        resource = draft.resource
+        assert resource is not None
+        is_start = draft.task == "start"
+        if resource.parent is not None and resource.parent.variant is Variant.GROUP and is_start:
+            self._block_those_with(resource, "start")
+            resource = resource.parent
+        for child in resource.children:
+            found = self._plan.first(child, draft.task)
+            if resource.variant is Variant.CLONE and (found is None or found.runnable):
+                return
+        if resource.parent is not None and resource.parent.variant is Variant.CLONE:
+            siblings = resource.parent.children
+            starts = [self._plan.first(child, draft.task) for child in siblings]
+            if any(start is not None and self._flags(start, None)[1] for start in starts):
+                return
+            self._block_those_with(resource.parent, draft.task)
+        self._block_those_with(resource, draft.task)
+
+    def _block_those_with(self, primary: Resource, task: str) -> None:
+        for colocation in primary.with_this:
+            if colocation.score < SCORE_INFINITY or not colocation.is_explicit:
+                continue
+            if (task == "promote") is not (colocation.primary_role is Role.PROMOTED):
+                continue
+            blocked = "promote" if colocation.dependent_role is Role.PROMOTED else "start"
+            self._block(colocation.dependent, blocked)
+
+    def _block(self, dependent: Resource, task: str) -> None:
+        if dependent.variant is not Variant.PRIMITIVE:
+            for child in dependent.children:
+                self._block(child, task)
+            return
+        for draft in self._plan.find(dependent, task):
+            if draft.runnable:
+                draft.runnable = False
+                draft.reason = draft.reason or "colocation"
+                self._touch(draft)
+
+
+def _because(first: Draft) -> str:
+    who = first.resource.shown_id if first.resource is not None else (first.node.uname if first.node else "")
+    return f"{who} {first.task}".strip()
+
+
+def _contains(outer: Resource, inner: Resource) -> bool:
+    above = inner.parent
+    while above is not None:
+        if above is outer:
+            return True
+        above = above.parent
+    return False

@@ -1,0 +1,25 @@
+"""Words for roles in the CIB's spellings, old and new."""
+
+from __future__ import annotations
+
+from hacluster.scheduler.working import Role
+
+_ROLES = {
+    "stopped": Role.STOPPED,
+    "started": Role.STARTED,
+    "promoted": Role.PROMOTED,
+    "master": Role.PROMOTED,
+    "unpromoted": Role.UNPROMOTED,
+    "slave": Role.UNPROMOTED,
+}
+
+
+def role_of(word: str) -> Role:
+    """`Started`, `Stopped`, `Promoted`/`Master`, `Unpromoted`/`Slave`, in any case."""
+    return _ROLES.get(word.lower(), Role.UNKNOWN)
+
+
+def constraint_role(word: str) -> Role:
+    """As in constraints: Started says nothing that no role would not say."""
+    role = role_of(word)
+    return Role.UNKNOWN if role is Role.STARTED else role
