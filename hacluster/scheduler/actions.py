@@ -79,10 +79,7 @@ def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
 
 def _draft_agent_change(plan: Plan, resource: Resource, node: Node) -> None:
     """The same id with another agent: what runs is stopped, and its history forgotten."""
-    state = plan.cluster.states.get(node.index)
-    found = None if state is None else plan.cluster.entry(node, resource.shown_id)
-    if found is None:
-        return
+    found = resource.entries[node.index]
     was = tuple(found.get(name) for name in ("class", "provider", "type"))
     if was == resource.agent or not any(was):
         return
@@ -251,10 +248,10 @@ def _step(plan: Plan, resource: Resource, role: Role, nearer: Role, *, optional:
             promote.runnable = False
     elif role in (Role.STOPPED, Role.UNKNOWN):
         start = plan.draft(resource, "start", target, optional=True)
-        if not optional:
-            start.optional = False
-            if not start.runnable and start.reason == "":
-                start.reason = "no node" if target is None else ""
+        start.optional = start.optional and optional
+        is_there = target is not None and target.index in resource.active
+        if resource.multiple_active == "stop_unexpected" and len(resource.active) > 1 and is_there:
+            start.pseudo = True
 
 
 def _draft_stop(plan: Plan, resource: Resource, node: Node, *, optional: bool) -> None:

@@ -10,9 +10,9 @@ from hashlib import md5
 
 from hacluster.cib.status import Operation
 from hacluster.scheduler.unpack import pairs
-from hacluster.scheduler.working import Node, Resource
+from hacluster.scheduler.working import Node, OperationConfig, Resource
 
-_STARTING = ("start", "migrate_from", "reload-agent", "reload")
+_STARTING = ("start", "migrate_from", "promote", "reload-agent", "reload")
 
 
 class Change(Enum):
@@ -43,14 +43,22 @@ def _escaped(value: str) -> str:
 
 def change_of(resource: Resource, node: Node) -> Change:
     """What the newest start on the node asks for, compared with the configuration."""
-    starts = [op for op in resource.history.get(node.index, []) if op.name in _STARTING]
+    history = resource.history.get(node.index, [])
+    starts = [op for op in history if op.name in _STARTING] or [op for op in history if op.is_probe and op.rc in (0, 8)]
     if not starts or resource.is_orphan:
         return Change.NONE
     newest = starts[-1]
     known = newest.element.get("op-digest")
     if not known or known == digest(parameters_of(resource, node), 0, 0):
         return Change.NONE
+    if _is_censored(newest, parameters_of(resource, node)):
+        return Change.NONE
     return _what_kind(newest, parameters_of(resource, node))
+
+
+def _is_censored(start: Operation, parameters: dict[str, str]) -> bool:
+    """A report hides secrets, so that they can't be compared."""
+    return any(parameters.get(name, "").startswith("***") for name in start.element.get("op-secure-params").split())
 
 
 def _what_kind(start: Operation, parameters: dict[str, str]) -> Change:
@@ -62,10 +70,13 @@ def _what_kind(start: Operation, parameters: dict[str, str]) -> Change:
     return Change.RELOAD if digest(needing_restart, 0, 0) == wanted else Change.RESTART
 
 
-def monitor_has_changed(resource: Resource, node: Node, interval_ms: int, timeout_ms: int) -> bool:
+def monitor_has_changed(resource: Resource, node: Node, config: OperationConfig) -> bool:
     """Whether a recurring monitor runs with other parameters, or another timeout, than configured."""
     for operation in reversed(resource.history.get(node.index, [])):
-        if operation.name == "monitor" and operation.interval_ms == interval_ms:
+        if operation.name == "monitor" and operation.interval_ms == config.interval_ms:
             known = operation.element.get("op-digest")
-            return bool(known) and known != digest(parameters_of(resource, node), interval_ms, timeout_ms)
+            parameters = parameters_of(resource, node) | config.parameters
+            if not known or _is_censored(operation, parameters):
+                return False
+            return known != digest(parameters, config.interval_ms, config.timeout_ms)
     return False

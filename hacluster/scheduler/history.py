@@ -19,6 +19,7 @@ from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role, Variant
 
 OCF_OK = 0
+OCF_UNIMPLEMENTED = 3
 OCF_NOT_INSTALLED = 5
 OCF_NOT_CONFIGURED = 6
 OCF_NOT_RUNNING = 7
@@ -85,6 +86,8 @@ def read_cluster(cib: Cib, now: float) -> Cluster:
 
 def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
     """Read all histories: those of nodes that are there first, as the dead ones may have less to say."""
+    for resource in cluster.primitives():
+        _want_role(resource)
     states = [(node, state) for state in node_states(cib) if (node := cluster.by_uname.get(state.get("uname")))]
     if not cluster.options.has_quorum and cluster.options.no_quorum_policy == "suicide":
         for node, _ in states:
@@ -108,6 +111,7 @@ def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> No
             continue
         resource = _resource_of(cluster, maker, node, entry)
         resource.history[node.index] = operations
+        resource.entries[node.index] = entry
         _read_resource(cluster, resource, node, operations)
 
 
@@ -157,8 +161,7 @@ def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> 
 
 
 def _orphan(cluster: Cluster, maker: Maker, entry: Element) -> Resource:
-    known = cluster.by_id.get(entry.id)
-    return known if known is not None and known.is_orphan else maker.make_orphan(entry)
+    return cluster.orphans.get(entry.id) or maker.make_orphan(entry)
 
 
 def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
@@ -242,7 +245,7 @@ def _outcome(reading: _Reading, operation: Operation) -> Outcome:
         return Outcome.IGNORED if has_expired else Outcome.MASKED
     outcome = _judge(reading, operation, _DEGRADED.get(operation.rc, operation.rc))
     if has_expired and outcome is not Outcome.DONE:
-        if operation.interval_ms:
+        if operation.interval_ms and operation.element.get("op-digest"):
             reading.resource.reschedule.add((reading.node.index, operation.interval_ms))
         return Outcome.IGNORED
     return outcome
@@ -269,7 +272,7 @@ def _judge(reading: _Reading, operation: Operation, rc: int) -> Outcome:
         return Outcome.ERROR
     if rc == OCF_NOT_CONFIGURED:
         return Outcome.FATAL
-    if rc in HARD_ERRORS:
+    if rc in HARD_ERRORS and not (rc == OCF_UNIMPLEMENTED and operation.interval_ms):
         cannot_fence = operation.name == "stop" and not can_fence(reading.cluster, reading.node)
         return Outcome.FATAL if cannot_fence else Outcome.HARD
     return Outcome.ERROR
@@ -594,7 +597,8 @@ def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
 
 def _conclude(reading: _Reading) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
-    _remember_known(resource, node)
+    if any(op.status != STATUS_PENDING or not op.is_probe for op in resource.history[node.index]):
+        _remember_known(resource, node)
     is_running = reading.role > Role.STOPPED
     if is_running and not node.is_online and not node.is_in_maintenance and resource.is_managed:
         if cluster.options.fencing_enabled:

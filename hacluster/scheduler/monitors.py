@@ -50,20 +50,22 @@ def active_monitors(history: list[Operation]) -> list[Operation]:
         start = changed if changed >= 0 else monitor
     if start < stop:
         return []
-    return [op for place, op in enumerate(history) if place >= start and op.interval_ms and op.name == "monitor"]
+    return [op for place, op in enumerate(history) if place >= start and op.interval_ms and op.name == "monitor" and op.status != -1]
 
 
 def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operation) -> None:
     configured = [op for op in resource.operations if op.name == "monitor" and op.interval_ms == operation.interval_ms]
     if resource.in_maintenance or node.is_in_maintenance or not any(op.enabled for op in configured):
         _cancel(plan, resource, node, operation.interval_ms)
+        if not resource.in_maintenance and raw_fail_count(resource, node)[0]:
+            clear_failcount(plan.cluster, resource, node)
         return
     op = configured[0]
-    draft = plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
-    has_changed = monitor_has_changed(resource, node, op.interval_ms, op.timeout_ms)
-    if has_changed or (node.index, op.interval_ms) in resource.reschedule:
-        draft.optional = False
-        if has_changed and raw_fail_count(resource, node)[0]:
+    plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
+    has_changed = monitor_has_changed(resource, node, op)
+    if has_changed:
+        resource.reschedule.add((node.index, op.interval_ms))
+        if raw_fail_count(resource, node)[0]:
             clear_failcount(plan.cluster, resource, node)
 
 
@@ -111,7 +113,8 @@ def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: Operatio
         if known:
             _cancel_for_role(plan, resource, node, op.interval_ms)
         return
-    is_running = bool(known) and known[0].optional and start.optional
+    is_stale = (node.index, op.interval_ms) in resource.reschedule
+    is_running = bool(known) and not is_stale and start.optional
     draft = plan.draft(resource, "monitor", node, optional=is_running, interval_ms=op.interval_ms, config=op)
     if not start.runnable or not node.is_online or node.is_unclean:
         draft.runnable = False

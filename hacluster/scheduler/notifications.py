@@ -69,8 +69,7 @@ def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Dra
     pre.optional = pre_done.optional = action.optional
     post.optional = post_done.optional = complete.optional
     post.runnable = post_done.runnable = complete.runnable
-    is_any = any(draft.happens for part in clone.primitives() for draft in plan.find(part, task))
-    if action.optional or not is_any:
+    if action.optional:
         return
     for member in clone.primitives():
         for node, is_told_before, is_told_after in _listening(plan, member, task):

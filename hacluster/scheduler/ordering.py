@@ -95,8 +95,8 @@ def _order_group(plan: Plan, group: Resource) -> None:
             plan.order(previous, "start", member, "start", IMPLIES_THEN | RUNNABLE)
             plan.order(member, "stop", previous, "stop", ORDER | RESTART)
             if member.active and not previous.active:
-                # A member that was added in front of one that runs: that one has to follow it.
-                plan.order(previous, "start", member, "start", IMPLIES_FIRST | RUNNABLE)
+                # A member that was added in front of one that runs: that one has to stop before.
+                plan.order(member, "stop", previous, "start", IMPLIES_FIRST | RUNNABLE)
             if is_promotable:
                 plan.order(previous, "promote", member, "promote", IMPLIES_THEN | RUNNABLE)
                 plan.order(member, "demote", previous, "demote", ORDER)
@@ -176,8 +176,8 @@ class _Constraint:
         self._references = references
         self._element = element
         kind = element.get("kind").lower()
-        if not kind:
-            kind = "mandatory" if score(element.get("score", "INFINITY")) else "optional"
+        if kind not in ("mandatory", "optional", "serialize"):
+            kind = "mandatory" if kind or score(element.get("score", "INFINITY")) else "optional"
         self._kind = kind
         self._is_symmetric = boolean(element.get("symmetrical", ""), kind != "serialize") and kind != "serialize"
 

@@ -38,12 +38,23 @@ def promotion_score(instance: Resource, node: Node) -> tuple[int, bool]:
         return sum(given for given, _ in found), all(is_default for _, is_default in found)
     if not _applies(instance, node):
         return 0, True
-    for name in dict.fromkeys((instance.shown_id, instance.base_id, instance.id)):
+    for name in _names_on(instance, node):
         for prefix in ("master-", "promotion-"):
             value = node.attributes.get(f"{prefix}{name}")
             if value is not None:
                 return score(value), False
     return 0, True
+
+
+def _names_on(instance: Resource, node: Node) -> list[str]:
+    """The agent named its score after the instance as it was told, which the history remembers."""
+    clone = instance.clone
+    assert clone is not None
+    siblings = [part for child in clone.children for part in child.primitives() if part.base_id == instance.base_id]
+    told = [part.entries[node.index].id for part in siblings if node.index in part.entries]
+    mine = [instance.entries[node.index].id] if node.index in instance.entries else []
+    known = mine if clone.is_unique else [*mine, *told]
+    return list(dict.fromkeys([*known, instance.shown_id, instance.base_id]))
 
 
 def _applies(instance: Resource, node: Node) -> bool:

@@ -207,6 +207,8 @@ class _Settler:
             self._on_then(first, then, RESTART, first_optional, first_runnable)
         if strength & IMPLIES_FIRST and not then_optional:
             self._need_first(first, then)
+        if strength & (IMPLIES_FIRST | IMPLIES_THEN):
+            self._stay_below_unmanaged(first, then)
         if strength & PROMOTED_IMPLIES_FIRST:
             self._on_then(first, then, PROMOTED_IMPLIES_FIRST, first_optional, first_runnable)
         if strength & RUNNABLE:
@@ -235,6 +237,15 @@ class _Settler:
                 self._touch(first)
             return
         self._need_inside(first, then)
+
+    def _stay_below_unmanaged(self, first: Draft, then: Draft) -> None:
+        """What stands below something that nobody may stop can't be stopped either."""
+        resource = first.resource
+        if resource is None or first.runnable or first.optional or resource.is_managed or not then.runnable:
+            return
+        if resource.variant is Variant.PRIMITIVE and resource.active and first.task == "stop":
+            then.runnable = False
+            self._touch(then)
 
     def _need_inside(self, milestone: Draft, then: Draft) -> None:
         resource = milestone.resource

@@ -193,7 +193,7 @@ class Maker:
                 resource.children = [child for child in made if child is not None]
             case Variant.CLONE:
                 self._read_clone(resource, element)
-        self._cluster.by_id[resource.id] = resource
+        self._cluster.by_id.setdefault(resource.id, resource)
         return resource
 
     def _meta(self, element: Element, template: Element, parent: Resource | None) -> dict[str, str]:
@@ -250,6 +250,7 @@ class Maker:
             start_delay_ms=duration_ms(values.get("start-delay", "0")),
             enabled=boolean(values.get("enabled", ""), True),
             extra={name: value for name, value in values.items() if name not in known},
+            parameters=pairs(op, "instance_attributes"),
         )
 
     def _read_clone(self, resource: Resource, element: Element) -> None:
@@ -287,7 +288,10 @@ class Maker:
         resource = self.make(Element("primitive", attributes), None)
         assert resource is not None
         resource.is_orphan = True
-        if not self._cluster.options.stop_orphans:
+        self._cluster.orphans[entry.id] = resource
+        if self._cluster.options.stop_orphans:
+            resource.ban(self._cluster.nodes, "no longer configured")
+        else:
             resource.is_managed = False
         self._cluster.resources.append(resource)
         return resource

@@ -106,7 +106,8 @@ def _expression(expression: Element, attributes: Mapping[str, str]) -> bool:
     if found is None:
         # As Pacemaker: an attribute that isn't there equals nothing, and compares as less than everything.
         return operation in ("ne", "lt", "lte")
-    order = _compare(found, wanted, expression.get("type"))
+    kind = expression.get("type").lower() or ("string" if operation in ("eq", "ne") else "number")
+    order = _compare(found, wanted, kind)
     return {
         "eq": order == 0,
         "ne": order != 0,
@@ -118,9 +119,10 @@ def _expression(expression: Element, attributes: Mapping[str, str]) -> bool:
 
 
 def _compare(found: str, wanted: str, kind: str) -> int:
-    kind = kind.lower() or ("number" if _is_number(found) and _is_number(wanted) else "string")
     if kind in ("integer", "number") and _is_number(found) and _is_number(wanted):
         a, b = float(found), float(wanted)
+        if kind == "integer":
+            a, b = int(a), int(b)
         return (a > b) - (a < b)
     if kind == "version":
         one, other = _version(found), _version(wanted)

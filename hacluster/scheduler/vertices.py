@@ -99,7 +99,7 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
     config = draft.config
     name = draft.kind.value
     timeout_ms = config.timeout_ms if config is not None else cluster.options.default_timeout_ms
-    parameters = parameters_of(resource, node)
+    parameters = parameters_of(resource, node) | (config.parameters if config is not None else {})
     standard, provider, kind = resource.agent
     return Action(
         id=number,

@@ -74,6 +74,8 @@ class OperationConfig:
     start_delay_ms: int
     enabled: bool
     extra: dict[str, str]
+    parameters: dict[str, str] = field(default_factory=dict)
+    """Instance attributes of the operation itself; they add to the resource's."""
 
 
 @dataclass(slots=True, eq=False)
@@ -119,6 +121,8 @@ class Resource:
     operations: list[OperationConfig] = field(default_factory=list)
     history: dict[int, list[Operation]] = field(default_factory=dict)
     """node -> operations, oldest first"""
+    entries: dict[int, Element] = field(default_factory=dict)
+    """node -> its entry of the status section, which may bear an old name or another agent"""
     active: dict[int, Role] = field(default_factory=dict)
     """node -> role it has there now, in the order in which it was found"""
     role: Role = Role.UNKNOWN
@@ -298,6 +302,7 @@ class Cluster:
     by_uname: dict[str, Node]
     resources: list[Resource] = field(default_factory=list)
     """Top level, in the configuration's order."""
+    orphans: dict[str, Resource] = field(default_factory=dict)
     by_id: dict[str, Resource] = field(default_factory=dict)
     """Every resource and instance by its id; an anonymous name gives the first instance."""
     now: float = 0.0
@@ -323,11 +328,6 @@ class Cluster:
         state = self.states.get(node.index)
         entries = [] if state is None else [entry for entry in history_of(state) if entry.id == name]
         return in_order(read_operation(op, name, node.uname) for entry in entries for op in entry.all("lrm_rsc_op"))
-
-    def entry(self, node: Node, name: str) -> Element | None:
-        """The part of the status section about a resource on a node."""
-        state = self.states.get(node.index)
-        return None if state is None else next((found for found in history_of(state) if found.id == name), None)
 
     def recheck(self, at: float) -> None:
         """Remember when the answer would change by itself."""
