@@ -110,9 +110,16 @@ def names(graph: TransitionGraph) -> list[str]:
     ]
 
 
+def _name(action: Action) -> str:
+    """The kind of an action; `probe` for a monitor that is run once."""
+    if action.kind == "monitor" and not action.interval_ms:
+        return "probe"
+    return action.detail if action.kind == "pseudo" else action.kind.value
+
+
 def comes_before(graph: TransitionGraph, first: str, then: str) -> bool:
     """Whether the one named action must end before the other begins, directly or over others."""
-    by_name = {f"{action.kind.value} {action.resource or action.node}": action.id for action in graph.actions}
+    by_name = {f"{_name(action)} {action.resource or action.node}": action.id for action in graph.actions}
     behind: dict[int, list[int]] = {}
     for one, other in graph.orderings:
         behind.setdefault(one, []).append(other)

@@ -10,9 +10,8 @@ import msgspec
 
 from hacluster.cib.model import Cib
 from hacluster.cib.status import Operation, fail_counts, node_states, operations, transient_attributes
-from hacluster.scheduler.history import interpret
-from hacluster.scheduler.scores import role_of
-from hacluster.scheduler.unpack import unpack
+from hacluster.scheduler.history import read_cluster
+from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
 HIDDEN_ATTRIBUTES = ("shutdown", "terminate", "standby", "fail-count", "last-failure", "probe_complete", "#")
@@ -92,8 +91,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 
 def view(cib: Cib, *, dc: str = "", stack: str = "heartbeat", now: float = 0.0) -> View:
     """Everything at once. `dc` and `stack` come from the agent, which knows them first hand."""
-    cluster = unpack(cib, now)
-    interpret(cluster)
+    cluster = read_cluster(cib, now)
     root = cib.root
     resources = tuple(_resource(cluster, found) for found in cluster.resources if _is_shown(found))
     leaves = [leaf for resource in resources for leaf in _leaves(resource)]

@@ -80,8 +80,8 @@ def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
 def _draft_agent_change(plan: Plan, resource: Resource, node: Node) -> None:
     """The same id with another agent: what runs is stopped, and its history forgotten."""
     found = resource.entries[node.index]
-    was = tuple(found.get(name) for name in ("class", "provider", "type"))
-    if was == resource.agent or not any(was):
+    was = zip(("class", "provider", "type"), resource.agent, strict=True)
+    if all(found.get(name) in ("", now) for name, now in was):
         return
     if node.index in resource.active:
         plan.draft(resource, "stop", node, optional=False)
@@ -160,9 +160,7 @@ def _current(cluster: Cluster, resource: Resource) -> Node | None:
     return (clean or nodes)[0]
 
 
-def _judge_places(
-    cluster: Cluster, resource: Resource, current: Node | None, target: Node | None
-) -> tuple[bool, bool]:
+def _judge_places(cluster: Cluster, resource: Resource, current: Node | None, target: Node | None) -> tuple[bool, bool]:
     """(whether it may migrate, whether it has to stop because of where it is)."""
     may_migrate = current is not None and _may_migrate(resource, current, target)
     active = [cluster.nodes[index] for index in resource.active]
@@ -197,9 +195,7 @@ def _may_migrate(resource: Resource, current: Node, target: Node | None) -> bool
     return is_well and resource.is_managed and current.is_online and resource.next_role >= Role.STARTED
 
 
-def _draft_restart(
-    plan: Plan, resource: Resource, current: Node | None, needs_stop: bool, needs_promote: bool
-) -> None:
+def _draft_restart(plan: Plan, resource: Resource, current: Node | None, needs_stop: bool, needs_promote: bool) -> None:
     """Down from where it is and up again to the same role: needed, or only in case something else needs it."""
     role = resource.role
     while role > Role.STOPPED and current is not None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from hacluster.scheduler.plan import Draft, Plan
 from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.plan import Draft, Plan
 from hacluster.scheduler.working import Resource, Role
 
 _TOLD_OF_CHANGES = (ActionKind.START, ActionKind.STOP, ActionKind.PROMOTE, ActionKind.DEMOTE, ActionKind.NOTIFY)
@@ -18,7 +18,8 @@ _OPERATION_OF = {"running": "start", "stopped": "stop", "promoted": "promote", "
 def meta_of(plan: Plan, draft: Draft, timeout_ms: int) -> dict[str, str]:
     """Every CRM_meta_* of one action, by its full name."""
     resource = draft.resource
-    assert resource is not None and draft.node is not None, "only a resource's actions have meta attributes"
+    assert resource is not None, "only a resource's actions have meta attributes"
+    assert draft.node is not None, "a milestone has no meta attributes"
     meta = {
         "CRM_meta_timeout": str(timeout_ms),
         "CRM_meta_on_node": draft.node.uname,

@@ -157,9 +157,7 @@ class Chooser:
 
     # ------------------------------------------------------------ the decision
 
-    def settle(
-        self, resource: Resource, index: int | None, *, force: bool = False, keep_role: bool = False
-    ) -> None:
+    def settle(self, resource: Resource, index: int | None, *, force: bool = False, keep_role: bool = False) -> None:
         """Give a node to a resource, or to everything inside it; one it may not use counts as none."""
         if resource.variant is not Variant.PRIMITIVE:
             for child in resource.children:

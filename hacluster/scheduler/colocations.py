@@ -49,9 +49,7 @@ def _hold_together(group: Resource) -> None:
         return
     for earlier, later in pairwise(group.children):
         influence = boolean(later.meta.get("critical", ""), True)
-        held = Colocation(
-            "#group-members", later, earlier, SCORE_INFINITY, has_influence=influence, is_explicit=False
-        )
+        held = Colocation("#group-members", later, earlier, SCORE_INFINITY, has_influence=influence, is_explicit=False)
         later.this_with.append(held)
         earlier.with_this.append(held)
 
@@ -314,9 +312,7 @@ class Wishes:
         given = -colocation.score if colocation.dependent_role is Role.UNPROMOTED else colocation.score
         dependent.priority = add(given, dependent.priority)
 
-    def _follow_place(
-        self, dependent: Resource, place: int | None, colocation: Colocation, primary: Resource
-    ) -> None:
+    def _follow_place(self, dependent: Resource, place: int | None, colocation: Colocation, primary: Resource) -> None:
         strength = colocation.score
         if place is None and strength < 0:
             return

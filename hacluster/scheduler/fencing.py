@@ -53,10 +53,13 @@ def _start_after_fencing(plan: Plan, fence: Draft, node: Node, resource: Resourc
         for draft in drafts:
             if draft.needs == "fencing":
                 plan.link(fence, draft)
-            elif draft.needs == "quorum" and draft.task == "start":
-                # Nobody knows whether it runs on the node that is about to be fenced: wait for that.
-                if node.index in resource.scores and node.index not in resource.known_on:
-                    plan.link(fence, draft, ORDER | RUNNABLE)
+            elif draft.needs == "quorum" and draft.task == "start" and _may_run_on(resource, node):
+                plan.link(fence, draft, ORDER | RUNNABLE)
+
+
+def _may_run_on(resource: Resource, node: Node) -> bool:
+    """Nobody knows whether it runs on the node that is about to be fenced: wait for that."""
+    return node.index in resource.scores and node.index not in resource.known_on
 
 
 def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -> None:

@@ -600,9 +600,9 @@ def _conclude(reading: _Reading) -> None:
     if any(op.status != STATUS_PENDING or not op.is_probe for op in resource.history[node.index]):
         _remember_known(resource, node)
     is_running = reading.role > Role.STOPPED
-    if is_running and not node.is_online and not node.is_in_maintenance and resource.is_managed:
-        if cluster.options.fencing_enabled:
-            mark_unclean(node, f"{resource.shown_id} is thought to be active there")
+    is_lost = not node.is_online and not node.is_in_maintenance and cluster.options.fencing_enabled
+    if is_running and is_lost and resource.is_managed:
+        mark_unclean(node, f"{resource.shown_id} is thought to be active there")
     found = OnFail.IGNORE if node.is_unclean else reading.on_fail
     match found:
         case OnFail.DEMOTE:

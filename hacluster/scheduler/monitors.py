@@ -15,6 +15,7 @@ from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, Draft, Order
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Node, OperationConfig, Resource, Role, Variant
 
+PENDING = -1
 OCF_NOT_RUNNING = 7
 OCF_RUNNING_PROMOTED = 8
 
@@ -50,7 +51,7 @@ def active_monitors(history: list[Operation]) -> list[Operation]:
         start = changed if changed >= 0 else monitor
     if start < stop:
         return []
-    return [op for place, op in enumerate(history) if place >= start and op.interval_ms and op.name == "monitor" and op.status != -1]
+    return [op for op in history[max(start, 0) :] if op.interval_ms and op.name == "monitor" and op.status != PENDING]
 
 
 def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operation) -> None:
@@ -95,8 +96,8 @@ def draft_recurring(plan: Plan, resource: Resource) -> None:
     if node is not None and wanted:
         start = plan.draft(resource, "start", node, optional=True)
     for op in wanted:
-        # Two of the same interval could not be told apart, so only the first counts.
-        if counts[op.interval_ms] > 1 and op is not next(o for o in wanted if o.interval_ms == op.interval_ms):
+        # Two of the same interval could not be told apart, so neither of them counts.
+        if counts[op.interval_ms] > 1:
             continue
         if role_of(op.role) is Role.STOPPED:
             _draft_where_stopped(plan, resource, node, op)
@@ -106,8 +107,8 @@ def draft_recurring(plan: Plan, resource: Resource) -> None:
 
 def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: OperationConfig, start: Draft) -> None:
     known = [draft for draft in plan.find(resource, f"monitor_{op.interval_ms}") if draft.node is node]
-    is_for_other_role = resource.next_role is Role.PROMOTED if not op.role else role_of(op.role) is not (
-        resource.next_role
+    is_for_other_role = (
+        resource.next_role is Role.PROMOTED if not op.role else role_of(op.role) is not (resource.next_role)
     )
     if is_for_other_role:
         if known:
@@ -204,9 +205,7 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
         return
     if node.index in resource.never_probed_on:
         return
-    probe = plan.draft(
-        resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource)
-    )
+    probe = plan.draft(resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource))
     probe.expected_rc = OCF_NOT_RUNNING
     if node.index in resource.active:
         probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0

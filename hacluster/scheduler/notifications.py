@@ -6,6 +6,7 @@ Reads the plan; before settling it adds milestones around each phase, afterwards
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, Draft, Plan
@@ -36,7 +37,7 @@ def draft_notification_milestones(plan: Plan) -> None:
 
 def _link_phases(plan: Plan, clone: Resource) -> None:
     """What was told after one phase is told before the next begins."""
-    for (_, done), (task, _) in zip(_PHASES, _PHASES[1:], strict=False):
+    for (_, done), (task, _) in pairwise(_PHASES):
         post_done = plan.first(clone, f"confirmed-post_notify_{done}")
         pre = plan.first(clone, f"pre_notify_{task}")
         if post_done is not None and pre is not None:
@@ -63,9 +64,9 @@ def add_notifications(plan: Plan) -> None:
 
 
 def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Draft, complete: Draft) -> None:
-    pre, pre_done = plan.first(clone, f"pre_notify_{task}"), plan.first(clone, f"confirmed-pre_notify_{task}")
-    post, post_done = plan.first(clone, f"post_notify_{done}"), plan.first(clone, f"confirmed-post_notify_{done}")
-    assert pre is not None and pre_done is not None and post is not None and post_done is not None
+    pre, pre_done = plan.milestone(clone, f"pre_notify_{task}"), plan.milestone(clone, f"confirmed-pre_notify_{task}")
+    post = plan.milestone(clone, f"post_notify_{done}")
+    post_done = plan.milestone(clone, f"confirmed-post_notify_{done}")
     pre.optional = pre_done.optional = action.optional
     post.optional = post_done.optional = complete.optional
     post.runnable = post_done.runnable = complete.runnable

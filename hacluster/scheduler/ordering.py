@@ -5,7 +5,7 @@ Reads the plan's drafts and the order constraints; writes links. settle.py then 
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from hacluster.cib.model import Cib, Element
 from hacluster.scheduler.graph import ActionKind
@@ -188,26 +188,22 @@ class _Constraint:
             return
         action = self._element.get("first-action") or "start"
         then_action = self._element.get("then-action") or action
-        needed = self._needed_of_first()
         for first in self._references.find(self._element.get("first")):
+            needed = self._needed_of(first)
             for then in self._references.find(self._element.get("then")):
-                if needed(first):
-                    self._some_before(first, action, then, then_action, needed(first))
+                if needed:
+                    self._some_before(first, action, then, then_action, needed)
                 else:
                     self._plan.order(first, action, then, then_action, self._strength(action))
                 if self._is_symmetric:
                     self._inverse(first, action, then, then_action)
 
-    def _needed_of_first(self):  # type: ignore[no-untyped-def]
-        requires_all = boolean(self._element.get("require-all"), True)
-
-        def needed(first: Resource) -> int:
-            if first.variant is not Variant.CLONE:
-                return 0
-            least = int(score(first.meta.get("clone-min", "0")))
-            return least if least > 0 else 0 if requires_all else 1
-
-        return needed
+    def _needed_of(self, first: Resource) -> int:
+        """How many instances of a clone are enough; 0 where all are needed, or it is none."""
+        if first.variant is not Variant.CLONE:
+            return 0
+        least = score(first.meta.get("clone-min", "0"))
+        return least if least > 0 else 0 if boolean(self._element.get("require-all"), True) else 1
 
     def _strength(self, action: str) -> int:
         match self._kind:
@@ -232,12 +228,10 @@ class _Constraint:
         met = self._milestone(needed)
         for instance in first.children:
             self._plan.orders.append(Order(instance, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
-        self._plan.orders.append(
-            Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met)
-        )
+        self._plan.orders.append(Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met))
 
     def _milestone(self, needed: int) -> Draft:
-        met = Draft(ActionKind.PSEUDO, "enough", None, None, pseudo=True, optional=True, runnable=False, counts=needed)
+        met = Draft(ActionKind.PSEUDO, "enough", None, None, pseudo=True, optional=True, counts=needed)
         return self._plan.add(met)
 
     # ------------------------------------------------------------ sets
@@ -247,7 +241,7 @@ class _Constraint:
         for one in sets:
             self._inside_set(one)
             if before is not None:
-                self._between_sets(before, one, self._strength)
+                self._between_sets(before, one)
             before = one
         if self._is_symmetric:
             after: Element | None = None
@@ -265,7 +259,7 @@ class _Constraint:
     def _inside_set(self, one: Element) -> None:
         members = self._references.in_set(one)
         action, is_chain, _ = self._facts(one)
-        pairs = list(zip(members, members[1:], strict=False)) if is_chain else []
+        pairs = list(pairwise(members)) if is_chain else []
         if not is_chain and self._kind == "serialize":
             pairs = list(combinations(members, 2))
         for first, then in pairs:
@@ -273,7 +267,7 @@ class _Constraint:
             if self._is_symmetric:
                 self._inverse(first, action, then, action)
 
-    def _between_sets(self, one: Element, other: Element, strength_of) -> None:  # type: ignore[no-untyped-def]
+    def _between_sets(self, one: Element, other: Element) -> None:
         firsts, thens = self._references.in_set(one), self._references.in_set(other)
         action, is_chain, needs_all = self._facts(one)
         then_action, then_chain, _ = self._facts(other)
@@ -283,12 +277,12 @@ class _Constraint:
                 self._plan.orders.append(Order(first, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
             for then in thens[:1] if then_chain else thens:
                 self._plan.orders.append(
-                    Order(None, "", then, then_action, strength_of(action) | RUNNABLE, first_draft=met)
+                    Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met)
                 )
             return
         for first in firsts[-1:] if is_chain else firsts:
             for then in thens[:1] if then_chain else thens:
-                self._plan.order(first, action, then, then_action, strength_of(action))
+                self._plan.order(first, action, then, then_action, self._strength(action))
 
     def _between_sets_back(self, one: Element, other: Element) -> None:
         firsts, thens = self._references.in_set(one), self._references.in_set(other)
@@ -298,14 +292,11 @@ class _Constraint:
             # Any one of them was enough to come up; all the others go down first.
             for then in thens:
                 for first in firsts:
-                    self._inverse_pair(first, action, then, then_action)
+                    self._inverse(first, action, then, then_action)
             return
         for first in firsts[-1:] if is_chain else firsts:
             for then in thens[:1] if then_chain else thens:
-                self._inverse_pair(first, action, then, then_action)
-
-    def _inverse_pair(self, first: Resource, action: str, then: Resource, then_action: str) -> None:
-        self._inverse(first, action, then, then_action)
+                self._inverse(first, action, then, then_action)
 
 
 # ---------------------------------------------------------------- rules become links

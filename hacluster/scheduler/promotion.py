@@ -135,7 +135,7 @@ def _sort(chooser: Chooser, clone: Resource) -> None:
             child.sort_index = weights.get(child.homes_next[0], 0)
     clone.is_merging = False
     natural = instance_order(chooser.cluster, clone, chooser.wishes)
-    clone.children.sort(key=natural)  # type: ignore[arg-type]
+    clone.children.sort(key=natural)
     clone.children.sort(key=cmp_to_key(_compare))
 
 
@@ -159,9 +159,7 @@ def _with_role_colocations(chooser: Chooser, clone: Resource, weights: dict[int,
     return {index: MINUS_INFINITY if no_ticket else given for index, given in weights.items()}
 
 
-def _place_to_promote(
-    cluster: Cluster, clone: Resource, child: Resource, promoted_on: dict[int, int]
-) -> int | None:
+def _place_to_promote(cluster: Cluster, clone: Resource, child: Resource, promoted_on: dict[int, int]) -> int | None:
     if child.sort_index < 0 or not child.homes_next:
         return None
     index = child.homes_next[0]

@@ -90,10 +90,9 @@ class _Settler:
 
     def _update(self, then: Draft) -> None:
         before = then.optional, then.runnable, then.pseudo, then.migratable
-        if then.counts:
-            then.runnable = sum(self._can_happen(link.first, then) for link in then.before if link.strength & ANY_OF) >= (
-                then.counts
-            )
+        if then.counts and then.runnable:
+            counted = [link.first for link in then.before if link.strength & ANY_OF]
+            then.runnable = sum(self._can_happen(first, then) for first in counted) >= then.counts
         place = 0
         while place < len(then.before):
             link = then.before[place]
@@ -108,12 +107,8 @@ class _Settler:
     def _apply_link(self, link: Link, then: Draft) -> None:
         first, strength = link.first, link.strength
         if not strength & _UPDATES:
-            first_node, then_node = first.node, then.node
-            if strength & SAME_NODE and first_node is not None and then_node is not None and first_node is not then_node:
-                link.strength = 0
             return
-        if strength & SAME_NODE and first.node is not None and then.node is not None and first.node is not then.node:
-            link.strength = 0
+        if strength & SAME_NODE and None not in (first.node, then.node) and first.node is not then.node:
             return
         if strength & CANCELS_FIRST and not then.optional and not first.optional:
             first.optional = True
@@ -121,8 +116,7 @@ class _Settler:
         wider = self._expanded(first, then)
         if wider is not first:
             # Waiting for a clone or a group is waiting until it has come up as a whole.
-            if self._plan.link(wider, then, strength):
-                pass
+            self._plan.link(wider, then, strength)
             link.strength = 0
             known = self._plan.linked[wider, then]
             self._act(known.first, then, known.strength)
@@ -144,7 +138,7 @@ class _Settler:
                 return told
         return self._plan.first(resource, done) or first
 
-    def _flags(self, draft: Draft, node: Node | None) -> tuple[bool, bool]:
+    def _flags(self, draft: Draft, node: Node | None, *, inside: bool = False) -> tuple[bool, bool]:
         """(optional, runnable) of a draft; a milestone's are those of what it stands for."""
         resource = draft.resource
         if resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO:
@@ -152,7 +146,7 @@ class _Settler:
         if draft.task not in _DONE and draft.task not in _TASK:
             return draft.optional, draft.runnable
         if resource.variant is Variant.GROUP:
-            return self._group_flags(draft, resource, node)
+            return self._group_flags(draft, resource, node if inside else None)
         optional, runnable = self._clone_flags(draft, resource, None)
         if node is not None:
             # Whether it can happen at all matters, wherever; whether it is needed, only here.
@@ -171,6 +165,8 @@ class _Settler:
                     runnable = False
             elif task not in ("stop", "demote"):
                 runnable = False
+        if node is not None:
+            return optional, runnable
         return self._settled_flags(draft, optional, runnable)
 
     def _clone_flags(self, draft: Draft, clone: Resource, node: Node | None) -> tuple[bool, bool]:
@@ -181,7 +177,7 @@ class _Settler:
             found = self._plan.first(instance, task, node if is_primitive else None)
             if found is None:
                 continue
-            part_optional, part_runnable = self._flags(found, node)
+            part_optional, part_runnable = self._flags(found, node, inside=True)
             optional = optional and part_optional
             runnable = runnable or part_runnable
         if node is not None:
@@ -277,9 +273,7 @@ class _Settler:
             & set(instance.homes_now if now else instance.homes_next)
         ]
 
-    def _on_then(
-        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
-    ) -> None:
+    def _on_then(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
         resource = then.resource
         if resource is None or resource.variant is Variant.PRIMITIVE or then.kind is not ActionKind.PSEUDO:
             self._native(first, then, strength, first_optional, first_runnable)
@@ -295,9 +289,7 @@ class _Settler:
             return
         self._on_clone(first, then, strength, first_optional, first_runnable)
 
-    def _on_clone(
-        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
-    ) -> None:
+    def _on_clone(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
         clone = then.resource
         assert clone is not None
         if first.resource is not None and (first.resource is clone or _contains(clone, first.resource)):
@@ -327,7 +319,8 @@ class _Settler:
     def _on_interleaved(self, first: Draft, then: Draft, strength: int) -> None:
         """Each instance waits only for the one on its own node."""
         clone, primary = then.resource, first.resource
-        assert clone is not None and primary is not None
+        assert clone is not None
+        assert primary is not None
         primary = primary if primary.variant is Variant.CLONE else primary.clone
         assert primary is not None
         now = first.task in ("stopped", "demoted", "stop", "demote") or first.task.endswith(("stopped", "demoted"))
@@ -364,32 +357,32 @@ class _Settler:
                     stop.reason = stop.reason or _because(first)
                     self._touch(stop)
 
-    def _native(
-        self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool
-    ) -> None:
+    def _native(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
         before = then.optional, then.runnable, then.migratable
-        match strength:
-            case 2:  # IMPLIES_THEN
-                if then.optional and not first_optional and not first.migratable:
-                    then.optional = False
-                    then.reason = then.reason or _because(first)
-            case 8:  # RUNNABLE
-                if then.runnable and not first_runnable:
-                    then.runnable = then.migratable = False
-                    then.reason = then.reason or f"unrunnable {_because(first)}"
-            case 16:  # RESTART
-                self._restart(first, then)
-            case 32:  # PROMOTED_IMPLIES_FIRST
-                if not then.optional and then.resource is not None and then.resource.role is Role.PROMOTED:
-                    if first.optional:
-                        first.optional = False
-                        self._touch(first)
-                    if first.migratable and not then.migratable:
-                        first.migratable = False
-            case 64:  # ASYMMETRIC
-                self._asymmetric(first, then, first_runnable)
+        if strength & IMPLIES_THEN:
+            if then.optional and not first_optional and not first.migratable:
+                then.optional = False
+                then.reason = then.reason or _because(first)
+        elif strength & RUNNABLE:
+            if then.runnable and not first_runnable:
+                then.runnable = then.migratable = False
+                then.reason = then.reason or f"unrunnable {_because(first)}"
+        elif strength & RESTART:
+            self._restart(first, then)
+        elif strength & PROMOTED_IMPLIES_FIRST:
+            self._need_demote(first, then)
+        elif strength & ASYMMETRIC:
+            self._asymmetric(first, then, first_runnable)
         if (then.optional, then.runnable, then.migratable) != before:
             self._touch(then)
+
+    def _need_demote(self, demote: Draft, stop: Draft) -> None:
+        """What is promoted is demoted before it stops."""
+        if stop.optional or stop.resource is None or stop.resource.role is not Role.PROMOTED:
+            return
+        if demote.optional:
+            demote.optional = False
+            self._touch(demote)
 
     def _restart(self, stop: Draft, start: Draft) -> None:
         """A start that can't happen or must happen needs the stop before it."""

@@ -9,16 +9,16 @@ from collections.abc import Mapping
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
-from hacluster.scheduler.values import boolean, duration_ms, is_true, rule_applies, score
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Options, Resource, Role, Variant
+from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
+from hacluster.scheduler.working import Cluster, Node, OperationConfig, Options, Resource, Variant
 
 _META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
 
 
 def unpack(cib: Cib, now: float) -> tuple[Cluster, Maker]:
     """The whole model, but for the histories."""
-    options = unpack_options(cib)
-    nodes = _unpack_nodes(cib, options)
+    options = unpack_options(cib, now)
+    nodes = _unpack_nodes(cib, options, now)
     cluster = Cluster(options, nodes, {node.uname: node for node in nodes}, now=now)
     states = {state.get("uname"): state for state in node_states(cib)}
     cluster.states = {node.index: states[node.uname] for node in nodes if node.uname in states}
@@ -28,24 +28,32 @@ def unpack(cib: Cib, now: float) -> tuple[Cluster, Maker]:
 # ---------------------------------------------------------------- options
 
 
-def pairs(holder: Element, tag: str, attributes: Mapping[str, str] | None = None) -> dict[str, str]:
+def pairs(
+    holder: Element,
+    tag: str,
+    attributes: Mapping[str, str] = NOTHING_ASKED,
+    now: float = 0.0,
+    about: Mapping[str, str] = NOTHING_ASKED,
+) -> dict[str, str]:
     """name -> value of the sets with this tag; the set with the higher score wins, then the first. Rules must hold."""
     sets = sorted(holder.all(tag), key=lambda found: -score(found.get("score", "0")))
     found: dict[str, str] = {}
     for one in sets:
-        if all(rule_applies(rule, attributes or {}) for rule in one.all("rule")):
+        if all(rule_applies(rule, attributes, now, about) for rule in one.all("rule")):
             for pair in one.all("nvpair"):
                 found.setdefault(pair.get("name"), pair.get("value"))
     return found
 
 
-def unpack_options(cib: Cib) -> Options:
+def unpack_options(cib: Cib, now: float = 0.0) -> Options:
     config = cib.section("crm_config")
-    sets = sorted(config.all("cluster_property_set"), key=lambda found: found.id != "cib-bootstrap-options")
+    first = [one for one in config.all("cluster_property_set") if one.id == "cib-bootstrap-options"]
+    rest = [one for one in config.all("cluster_property_set") if one.id != "cib-bootstrap-options"]
     values: dict[str, str] = {}
-    for one in sets:
-        for pair in one.all("nvpair"):
-            values.setdefault(pair.get("name").replace("fencing-", "stonith-", 1), pair.get("value"))
+    for one in [*first, *sorted(rest, key=lambda found: -score(found.get("score", "0")))]:
+        if all(rule_applies(rule, {}, now) for rule in one.all("rule")):
+            for pair in one.all("nvpair"):
+                values.setdefault(pair.get("name").replace("fencing-", "stonith-", 1), pair.get("value"))
     return Options(
         values=values,
         has_quorum=is_true(cib.root.get("have-quorum", "1")),
@@ -67,14 +75,14 @@ def unpack_options(cib: Cib) -> Options:
 # ---------------------------------------------------------------- nodes
 
 
-def _unpack_nodes(cib: Cib, options: Options) -> list[Node]:
+def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
     states = {state.get("uname") or state.id: state for state in node_states(cib)}
     configured = [entry for entry in cib.section("nodes").all("node") if entry.get("type", "member") != "ping"]
     nodes = []
     for index, entry in enumerate(configured):
         node = Node(index, entry.id, entry.get("uname"))
         node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": "cluster"}
-        node.attributes |= pairs(entry, "instance_attributes", node.attributes)
+        node.attributes |= pairs(entry, "instance_attributes", node.attributes, now)
         node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
         state = states.get(node.uname)
         if state is not None:
@@ -144,9 +152,7 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
 
 def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     templates = {element.id: element for element in cib.section("resources").all("template")}
-    defaults = pairs(cib.section("rsc_defaults"), "meta_attributes")
-    op_defaults = pairs(cib.section("op_defaults"), "meta_attributes")
-    maker = Maker(cluster, templates, defaults, op_defaults)
+    maker = Maker(cluster, templates, cib.section("rsc_defaults"), cib.section("op_defaults"))
     for element in cib.section("resources").all("primitive", "group", "clone", "master"):
         resource = maker.make(element, None)
         if resource is not None:
@@ -160,6 +166,11 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     return maker
 
 
+def _agent_of(element: Element, template: Element) -> dict[str, str]:
+    found = {name: element.get(name) or template.get(name) for name in ("class", "provider", "type")}
+    return {name: value for name, value in found.items() if value}
+
+
 class Maker:
     """Makes resources out of elements; knows templates and defaults."""
 
@@ -167,8 +178,8 @@ class Maker:
         self,
         cluster: Cluster,
         templates: Mapping[str, Element],
-        defaults: Mapping[str, str],
-        op_defaults: Mapping[str, str],
+        defaults: Element,
+        op_defaults: Element,
     ) -> None:
         self._cluster = cluster
         self._templates = templates
@@ -197,10 +208,12 @@ class Maker:
         return resource
 
     def _meta(self, element: Element, template: Element, parent: Resource | None) -> dict[str, str]:
-        own = pairs(template, "meta_attributes") | pairs(element, "meta_attributes")
+        now, about = self._cluster.now, _agent_of(element, template)
+        own = pairs(template, "meta_attributes", now=now) | pairs(element, "meta_attributes", now=now)
         inherited = {} if parent is None else parent.meta
         kept = {name: value for name, value in inherited.items() if name not in _META_NOT_INHERITED}
-        return {**self._defaults, **kept, **own}
+        defaults = pairs(self._defaults, "meta_attributes", now=now, about=about)
+        return {**defaults, **kept, **own}
 
     def _read_common(self, resource: Resource) -> None:
         meta, options = resource.meta, self._cluster.options
@@ -226,7 +239,8 @@ class Maker:
         inherited = [op for block in template.all("operations") for op in block.all("op")]
         seen = {(op.get("name"), op.get("interval", "0")) for op in own}
         ops = own + [op for op in inherited if (op.get("name"), op.get("interval", "0")) not in seen]
-        resource.operations = [self._operation(op) for op in ops]
+        about = _agent_of(element, template)
+        resource.operations = [self._operation(op, about) for op in ops]
 
     def _requires(self, resource: Resource) -> str:
         """What a start waits for; fence devices themselves can't wait for fencing."""
@@ -237,8 +251,11 @@ class Maker:
             return "quorum"
         return word if word in ("quorum", "unfencing") else "fencing"
 
-    def _operation(self, op: Element) -> OperationConfig:
-        values = {**self._op_defaults, **pairs(op, "meta_attributes"), **pairs(op, "instance_attributes")}
+    def _operation(self, op: Element, about: Mapping[str, str]) -> OperationConfig:
+        now = self._cluster.now
+        about = {**about, "name": op.get("name"), "interval": op.get("interval", "0")}
+        defaults = pairs(self._op_defaults, "meta_attributes", now=now, about=about)
+        values = {**defaults, **pairs(op, "meta_attributes", now=now), **pairs(op, "instance_attributes", now=now)}
         values |= {name: value for name, value in op.attributes.items() if name != "id"}
         known = ("name", "interval", "timeout", "on-fail", "role", "start-delay", "enabled")
         return OperationConfig(

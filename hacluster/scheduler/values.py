@@ -26,7 +26,7 @@ _UNITS_MS = {
 }
 _DURATION = re.compile(r"\s*(-?\d+)(?:\.\d*)?\s*([a-z]*)\s*", re.IGNORECASE)
 _ISO_DURATION = re.compile(
-    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?", re.IGNORECASE
+    r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?T?(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?", re.IGNORECASE
 )
 _ISO_SECONDS = (31_536_000, 2_592_000, 604_800, 86_400, 3_600, 60, 1)
 
@@ -82,19 +82,50 @@ def duration_ms(text: str, default_ms: int = 0) -> int:
 # ---------------------------------------------------------------- rules
 
 
-def rule_applies(rule: Element, attributes: Mapping[str, str], now: float = 0.0) -> bool:
-    """Whether a rule holds at this time on a node with these attributes (`#uname`, `#kind` … among them)."""
+NOTHING_ASKED: Mapping[str, str] = {}
+
+
+_CONDITIONS = ("rule", "expression", "date_expression", "rsc_expression", "op_expression")
+
+
+def rule_applies(
+    rule: Element, attributes: Mapping[str, str], now: float = 0.0, about: Mapping[str, str] = NOTHING_ASKED
+) -> bool:
+    """Whether a rule holds at this time on a node with these attributes (`#uname`, `#kind` … among them).
+
+    `about`: of the resource (class, provider, type) and operation (name, interval) that defaults are asked for.
+    """
     is_any = rule.get("boolean-op", "and").lower() == "or"
-    results = [_condition(child, attributes, now) for child in rule.all("rule", "expression", "date_expression")]
+    results = [_condition(child, attributes, now, about) for child in rule.all(*_CONDITIONS)]
     return any(results) if is_any else all(results)
 
 
-def _condition(condition: Element, attributes: Mapping[str, str], now: float) -> bool:
-    if condition.tag == "rule":
-        return rule_applies(condition, attributes, now)
-    if condition.tag == "date_expression":
-        return date_holds(condition, now)
+def _condition(condition: Element, attributes: Mapping[str, str], now: float, about: Mapping[str, str]) -> bool:
+    match condition.tag:
+        case "rule":
+            return rule_applies(condition, attributes, now, about)
+        case "date_expression":
+            return date_holds(condition, now)
+        case "rsc_expression":
+            return _is_about(condition, about, ("class", "provider", "type"))
+        case "op_expression":
+            return _is_about(condition, about, ("name", "interval"))
     return _expression(condition, attributes)
+
+
+def _is_about(condition: Element, about: Mapping[str, str], names: tuple[str, ...]) -> bool:
+    for name in names:
+        wanted = condition.get(name)
+        if not wanted:
+            continue
+        if name not in about:
+            return False
+        if name == "interval":
+            if duration_ms(wanted) != duration_ms(about[name]):
+                return False
+        elif wanted != about[name]:
+            return False
+    return any(name in about for name in names)
 
 
 def _expression(expression: Element, attributes: Mapping[str, str]) -> bool:

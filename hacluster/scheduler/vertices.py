@@ -52,9 +52,9 @@ def _is_vertex(draft: Draft) -> bool:
     if not draft.runnable or (draft.optional and not draft.is_shown):
         return False
     resource = draft.resource
-    if resource is not None and resource.variant is Variant.PRIMITIVE and not resource.is_managed:
-        if draft.kind not in (ActionKind.MONITOR, ActionKind.CANCEL, ActionKind.CLEAR_FAILCOUNT):
-            return False
+    is_unmanaged = resource is not None and resource.variant is Variant.PRIMITIVE and not resource.is_managed
+    if is_unmanaged and draft.kind not in (ActionKind.MONITOR, ActionKind.CANCEL, ActionKind.CLEAR_FAILCOUNT):
+        return False
     if draft.pseudo or draft.kind is ActionKind.FENCE:
         return True
     return draft.node is not None and draft.node.is_online
@@ -85,8 +85,9 @@ def _is_input(link: Link) -> bool:
 def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
     cluster, resource, node = plan.cluster, draft.resource, draft.node
     if draft.kind is ActionKind.PSEUDO or node is None:
-        name = resource.id if resource is not None else ""
-        return Action(id=number, kind=ActionKind.PSEUDO, resource=name, pseudo=True, detail=draft.task)
+        name = resource.id if resource is not None else "one-or-more"
+        key = f"{name}_{draft.task}_0"
+        return Action(id=number, kind=ActionKind.PSEUDO, resource=name, task_key=key, pseudo=True, detail=draft.task)
     if resource is None:
         return Action(
             id=number,
@@ -145,13 +146,10 @@ def _placement_after(plan: Plan) -> Placement:
         for index in list(after):
             if _done_on(plan, resource, "demote", index):
                 after[index] = Role.UNPROMOTED
-        for task in ("start", "migrate_from"):
-            for start in plan.find(resource, task):
-                if start.node is not None and (_is_vertex(start)) and (task == "start" or start.node.index not in after):
-                    clone = resource.clone
-                    is_promotable = clone is not None and clone.is_promotable
-                    known = after.get(start.node.index, Role.STOPPED)
-                    after[start.node.index] = max(known, Role.UNPROMOTED if is_promotable else Role.STARTED)
+        started = Role.UNPROMOTED if resource.clone is not None and resource.clone.is_promotable else Role.STARTED
+        for start in [*plan.find(resource, "start"), *plan.find(resource, "migrate_from")]:
+            if start.node is not None and _is_vertex(start):
+                after[start.node.index] = max(after.get(start.node.index, Role.STOPPED), started)
         for promote in plan.find(resource, "promote"):
             if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
                 after[promote.node.index] = Role.PROMOTED
@@ -202,7 +200,8 @@ def _change_of(plan: Plan, resource: Resource) -> Change | None:
             word = "Move" if stops != starts else "Recover" if resource.is_failed else "Restart"
             return Change(word=word, source=stops, target=starts, reason=stop.reason, **common)
         start = plan.first(resource, "start")
-        reason = "unrunnable start" if start is not None and not start.runnable else stop.reason
+        is_held_back = resource.target is not None and start is not None and not start.runnable
+        reason = "unrunnable start" if is_held_back else stop.reason
         return Change(word="Stop", source=stops, reason=reason, **{**common, "next_role": ""})
     if starts:
         return Change(word="Start", target=starts, **{**common, "role": ""})

@@ -21,7 +21,7 @@ def test_a_first_start_probes_everywhere_before_anything_starts():
     graph = situation.schedule()
     probes = [action for action in graph.actions if action.kind == "monitor" and action.interval_ms == 0]
     assert {(probe.resource, probe.node) for probe in probes} >= {("pg", "pm01"), ("pg", "pm02")}
-    assert comes_before(graph, "monitor ex", "start ex")
+    assert comes_before(graph, "probe ex", "start ex")
 
 
 def test_the_group_starts_on_the_preferred_node_in_its_order(running):
