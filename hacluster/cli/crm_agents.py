@@ -1,7 +1,7 @@
 """Which agents this node has, and what they say of themselves: for crm_resource, stonith_admin and the crm shell.
 
-Asks the node's agent through its local door, because only the daemon knows the agents that it brings along. Fence agents
-that it does not list are found where Debian and cluster-glue put them.
+Asks the agent of the node through its local door, because only the daemon knows the agents that it brings along. Fence
+agents that it does not list are found where Debian and cluster-glue put them.
 """
 
 from __future__ import annotations

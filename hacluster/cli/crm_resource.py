@@ -13,6 +13,7 @@ from hacluster.cib.model import Element
 from hacluster.cli import crm_agents, placement, resource_settings
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, live, run
 from hacluster.cli.crm_attribute import local_node
+from hacluster.cli.crm_listing import constraint_lines, operation_lines, resource_tree
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.mon_text import primitive_line
 from hacluster.cli.status_view import ResourceView, view
@@ -35,6 +36,11 @@ def build_parser() -> argparse.ArgumentParser:
     command("-L", "--list", text="all resources with their state")
     command("-W", "--locate", text="where a resource runs")
     command("-q", "--query-xml", text="a resource's XML")
+    command("-w", "--query-xml-raw", text="a resource's XML, a template not filled in")
+    command("-O", "--list-operations", text="the recorded operations, optionally of -r and -N")
+    command("-o", "--list-all-operations", text="these and the remembered failures")
+    command("-a", "--constraints", text="what decides where a resource runs")
+    command("-A", "--stack", text="and where those run that it depends on")
     command("-C", "--cleanup", text="forget failures and detect the state again")
     command("-R", "-P", "--refresh", "--reprobe", text="forget the whole history and detect the state again")
     command("-F", "--fail", text="count the resource as failed")
@@ -77,6 +83,8 @@ def _carry_out(arguments: argparse.Namespace) -> int:
         return Exit.OK
     if arguments.list or arguments.list_raw:
         return _list(raw=arguments.list_raw)
+    if arguments.list_operations or arguments.list_all_operations:
+        return _operations(connect(), arguments)
     if arguments.wait:
         return wait(live(), arguments.timeout)
     if arguments.cleanup or arguments.refresh:
@@ -88,9 +96,10 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     cluster = connect()
     if arguments.locate:
         return _locate(cluster, arguments)
-    if arguments.query_xml:
-        print(to_xml(resource_settings.resource_element(cluster.query(), arguments.resource)), end="")
-        return Exit.OK
+    if arguments.query_xml or arguments.query_xml_raw:
+        return _xml(cluster, arguments)
+    if arguments.constraints or arguments.stack:
+        return _constraints(cluster, arguments)
     if arguments.why:
         return _why(cluster, arguments.resource)
     if arguments.move or arguments.ban or arguments.clear:
@@ -147,11 +156,42 @@ def _leaves(resources: tuple[ResourceView, ...]) -> Iterator[tuple[ResourceView,
 
 
 def _list(*, raw: bool) -> int:
-    found = list(_leaves(_views(connect())))
-    for leaf, _ in found:
-        print(leaf.id if raw else f"  * {primitive_line(leaf)}")
-    if not found:
+    found = view(connect().query(), now=time.time())
+    if raw:
+        for leaf, _ in _leaves(found.resources):
+            print(leaf.id)
+    elif found.resources:
+        print("\n".join(resource_tree(found)))
+    if not found.resources:
         print("NO resources configured", file=sys.stderr)
+    return Exit.OK
+
+
+def _operations(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    cib = cluster.query()
+    leaves = [leaf for leaf, _ in _leaves(view(cib, now=time.time()).resources)]
+    every = arguments.list_all_operations
+    for line in operation_lines(cib, leaves, arguments.resource, arguments.node, every=every):
+        print(line)
+    return Exit.OK
+
+
+def _xml(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    element = resource_settings.resource_element(cluster.query(), arguments.resource)
+    own = [leaf for leaf, _ in _leaves(_views(cluster)) if leaf.id.split(":")[0] == arguments.resource]
+    for leaf in own[:1]:
+        print(primitive_line(leaf))
+    print("Resource XML:")
+    print(to_xml(element), end="")
+    return Exit.OK
+
+
+def _constraints(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    cib = cluster.query()
+    resource_settings.resource_element(cib, arguments.resource)
+    lines = constraint_lines(cib, arguments.resource, recursive=arguments.stack, exactly=arguments.force)
+    for line in lines:
+        print(line)
     return Exit.OK
 
 

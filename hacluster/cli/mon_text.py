@@ -46,7 +46,7 @@ def ctime(seconds: float) -> str:
 
 
 def render(view: View, sections: Sections, now: float) -> str:
-    blocks = [_summary(view, now), _nodes(view), _resources(view, sections)]
+    blocks = [_summary(view, now), _nodes(view), resource_block(view, sections)]
     if sections.attributes:
         blocks.append(_attributes(view))
     if sections.failcounts or sections.operations:
@@ -102,7 +102,8 @@ def _nodes(view: View) -> list[str]:
     return lines
 
 
-def _resources(view: View, sections: Sections) -> list[str]:
+def resource_block(view: View, sections: Sections) -> list[str]:
+    """The resources under their heading."""
     if not view.resources:
         return ["No resources" if sections.inactive else "No active resources"]
     sections = msgspec.structs.replace(sections, node_names=tuple(node.name for node in view.nodes))
