@@ -54,6 +54,8 @@ def draft_configuration_changes(plan: Plan) -> None:
     for resource in cluster.primitives():
         for index in resource.history:
             node = cluster.nodes[index]
+            if not node.can_run and not node.is_in_maintenance:
+                continue
             if resource.is_orphan:
                 if not resource.is_anonymous:
                     _draft_delete(plan, resource, node)
@@ -105,13 +107,15 @@ def _draft_clearings(plan: Plan) -> None:
     cluster = plan.cluster
     for resource in cluster.primitives():
         if resource.is_orphan and not resource.is_anonymous:
-            for index in resource.history:
-                if raw_fail_count(resource, cluster.nodes[index])[0]:
-                    clear_failcount(cluster, resource, cluster.nodes[index])
+            for node in cluster.nodes:
+                if raw_fail_count(resource, node)[0]:
+                    clear_failcount(cluster, resource, node)
     for (_, index), resource in cluster.clearings.items():
         node = cluster.nodes[index]
         if node.is_online and not node.is_unclean:
-            plan.add(Draft(ActionKind.CLEAR_FAILCOUNT, "clear_failcount", resource, node))
+            clearing = plan.add(Draft(ActionKind.CLEAR_FAILCOUNT, "clear_failcount", resource, node))
+            if resource.is_orphan:
+                plan.orders.append(Order(None, "", resource, "stop", ORDER, first_draft=clearing))
 
 
 # ---------------------------------------------------------------- primitives
@@ -224,9 +228,8 @@ def _towards(role: Role, wanted: Role) -> Role:
         return {Role.PROMOTED: Role.UNPROMOTED}.get(wanted, wanted)
     if role is Role.PROMOTED:
         return Role.UNPROMOTED if wanted is not Role.PROMOTED else wanted
-    if role is Role.UNPROMOTED and wanted is Role.STARTED:
-        return wanted
-    return wanted
+    # Without roles it has to be started as what it is.
+    return Role.STOPPED if role is Role.UNPROMOTED and wanted is Role.STARTED else wanted
 
 
 def _step(plan: Plan, resource: Resource, role: Role, nearer: Role, *, optional: bool) -> None:

@@ -75,7 +75,7 @@ def assign_instances(chooser: Chooser, clone: Resource) -> None:
         if assigned >= clone.clone_max:
             break
         place = _wants_to_stay(cluster, clone, instance, optimal)
-        if place is not None and _assign_early(chooser, clone, instance, place, usable):
+        if place is not None and _assign_early(chooser, clone, instance, place, clone.clone_max - assigned):
             assigned += 1
     for instance in clone.children:
         if instance.is_assigned:
@@ -98,7 +98,7 @@ def _wants_to_stay(cluster: Cluster, clone: Resource, instance: Resource, optima
     return None if clone.counts.get(index, 0) >= optimal else index
 
 
-def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: int, usable: int) -> bool:
+def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: int, remaining: int) -> bool:
     """Try to keep an instance where it is.
 
     Where another node is liked better, one place there is held for another instance, and it is tried again: so the
@@ -109,7 +109,7 @@ def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: 
     kept_counts = dict(clone.counts)
     kept = {part: (dict(part.scores), part.next_role, list(part.reasons)) for part in instance.walk()}
     chosen: int | None = None
-    for _ in range(max(usable, 1)):
+    for _ in range(remaining):
         chosen = _assign_instance(chooser, clone, instance, place, keep_role=True)
         if chosen == place or chosen is None:
             break

@@ -236,10 +236,11 @@ class Wishes:
         only_positive: bool,
     ) -> dict[int, int]:
         best = self._best_by_value(source, colocation)
+        is_bound = sum(given >= 0 for given in source.scores.values()) == 1
         for index, known in scores.items():
             wish = best.get(self.attribute(index, colocation.node_attribute), MINUS_INFINITY)
-            if factor < 0 and wish < 0:
-                # A primary need not go where an anti-colocated dependent can't be.
+            if factor < 0 and wish < 0 and not is_bound:
+                # A primary need not go where an anti-colocated dependent can't be, unless that has no other place.
                 continue
             if known == _OUT_OF_PLAY:
                 continue
@@ -256,8 +257,13 @@ class Wishes:
 
     def _best_by_value(self, source: Resource, colocation: Colocation) -> dict[str | None, int]:
         best: dict[str | None, int] = {}
-        for index, given in source.scores.items():
+        group = source.parent
+        is_inner = source is colocation.dependent and colocation.is_explicit
+        is_inner = is_inner and group is not None and group.variant is Variant.GROUP and source is not group.children[0]
+        for index, own in source.scores.items():
             if self._usable[index]:
+                # Only the first member was told what the configuration says of the group.
+                given = add(own, group.scores.get(index, 0)) if is_inner and group is not None else own
                 value = self.attribute(index, colocation.node_attribute)
                 best[value] = max(best.get(value, MINUS_INFINITY), given)
         return best
@@ -268,7 +274,9 @@ class Wishes:
         """Let the place of the primary count for the dependent: for its nodes, or for its promotion if it has one."""
         match dependent.variant:
             case Variant.GROUP:
-                if dependent.children:
+                if dependent.is_assigned and colocation.dependent_role >= Role.UNPROMOTED:
+                    self._follow_role(dependent, primary, colocation)
+                elif dependent.children:
                     self.follow(dependent.children[0], primary, colocation)
                 return
             case Variant.CLONE:
@@ -299,15 +307,23 @@ class Wishes:
             return
         self._follow_place(dependent, primary.target, colocation, primary)
 
+    def _follow_role(self, instance: Resource, primary: Resource, colocation: Colocation) -> None:
+        """An instance that is a group is promoted as a whole."""
+        if primary.variant is Variant.CLONE:
+            self._follow_promoted_in_role(instance, primary, colocation)
+        elif primary.is_assigned:
+            self._follow_in_role(instance, primary, colocation)
+
     def _follow_in_role(self, dependent: Resource, primary: Resource, colocation: Colocation) -> None:
-        if dependent.target is None or primary.target is None:
+        mine, theirs = dependent.homes_next, primary.homes_next
+        if not mine or not theirs:
             return
         name = colocation.node_attribute
-        if self.attribute(dependent.target, name) != self.attribute(primary.target, name):
+        if self.attribute(mine[0], name) != self.attribute(theirs[0], name):
             if colocation.score >= SCORE_INFINITY and colocation.dependent_role is Role.PROMOTED:
                 dependent.priority = MINUS_INFINITY
             return
-        if colocation.primary_role not in (Role.UNKNOWN, primary.next_role):
+        if colocation.primary_role not in (Role.UNKNOWN, primary.role_next):
             return
         given = -colocation.score if colocation.dependent_role is Role.UNPROMOTED else colocation.score
         dependent.priority = add(given, dependent.priority)

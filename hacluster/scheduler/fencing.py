@@ -80,7 +80,7 @@ def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -
 
 def _link_shutdown(plan: Plan, shutdown: Draft, node: Node) -> None:
     for resource in plan.cluster.primitives():
-        if resource.in_maintenance or node.is_in_maintenance or not resource.is_managed or resource.is_blocked:
+        if resource.in_maintenance or node.is_in_maintenance or not (resource.is_managed or resource.is_blocked):
             continue
         for stop in plan.find(resource, "stop"):
             if stop.node is node:

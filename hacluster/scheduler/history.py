@@ -88,7 +88,8 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
     """Read all histories: those of nodes that are there first, as the dead ones may have less to say."""
     for resource in cluster.primitives():
         _want_role(resource)
-    states = [(node, state) for state in node_states(cib) if (node := cluster.by_uname.get(state.get("uname")))]
+    by_state = {state.id: cluster.nodes[index] for index, state in cluster.states.items()}
+    states = [(by_state[state.id], state) for state in node_states(cib) if state.id in by_state]
     if not cluster.options.has_quorum and cluster.options.no_quorum_policy == "suicide":
         for node, _ in states:
             if node.is_online:
@@ -102,6 +103,9 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
     for resource in cluster.primitives():
         if resource.role is Role.UNKNOWN:
             resource.role = Role.STOPPED
+        if resource.clone is None:
+            # Outside a clone a resource has one role, wherever it runs.
+            resource.active = dict.fromkeys(resource.active, resource.role)
 
 
 def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
@@ -246,7 +250,7 @@ def _outcome(reading: _Reading, operation: Operation) -> Outcome:
     outcome = _judge(reading, operation, _DEGRADED.get(operation.rc, operation.rc))
     if has_expired and outcome is not Outcome.DONE:
         if operation.interval_ms and operation.element.get("op-digest"):
-            reading.resource.reschedule.add((reading.node.index, operation.interval_ms))
+            reading.resource.reschedule.add((reading.node.index, operation.id))
         return Outcome.IGNORED
     return outcome
 

@@ -29,7 +29,7 @@ def draft_running_monitors(plan: Plan) -> None:
     for resource in cluster.primitives():
         for index in resource.active:
             node = cluster.nodes[index]
-            if resource.is_orphan or not node.is_online or node.is_unclean:
+            if resource.is_orphan or not (node.can_run or node.is_in_maintenance):
                 continue
             for operation in active_monitors(resource.history.get(index, [])):
                 _draft_running(plan, resource, node, operation)
@@ -62,10 +62,11 @@ def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operat
             clear_failcount(plan.cluster, resource, node)
         return
     op = configured[0]
-    plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
+    draft = plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
+    draft.is_stale = draft.is_stale or (node.index, operation.id) in resource.reschedule
     has_changed = monitor_has_changed(resource, node, op)
     if has_changed:
-        resource.reschedule.add((node.index, op.interval_ms))
+        draft.is_stale = True
         if raw_fail_count(resource, node)[0]:
             clear_failcount(plan.cluster, resource, node)
 
@@ -114,8 +115,7 @@ def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: Operatio
         if known:
             _cancel_for_role(plan, resource, node, op.interval_ms)
         return
-    is_stale = (node.index, op.interval_ms) in resource.reschedule
-    is_running = bool(known) and not is_stale and start.optional
+    is_running = bool(known) and not known[0].is_stale and start.optional
     draft = plan.draft(resource, "monitor", node, optional=is_running, interval_ms=op.interval_ms, config=op)
     if not start.runnable or not node.is_online or node.is_unclean:
         draft.runnable = False
@@ -179,7 +179,7 @@ def draft_probes(plan: Plan) -> None:
     if not cluster.options.enable_startup_probes:
         return
     for node in cluster.nodes:
-        if node.is_online and not node.is_unclean and not node.is_pending and node.is_searched:
+        if node.is_online and not node.is_unclean and node.is_searched:
             for resource in cluster.resources:
                 _probe(plan, resource, node)
 
@@ -210,8 +210,10 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
     if node.index in resource.active:
         probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0
     top = resource.top
+    # What can't be asked about must not start; what is active already need not stop for that.
+    strength = ORDER if probe.runnable or resource.active else ORDER | RUNNABLE
     for task in ("start", "reload-agent"):
-        plan.orders.append(Order(None, "", top, task, ORDER, first_draft=probe))
+        plan.orders.append(Order(None, "", top, task, strength, first_draft=probe))
 
 
 def _is_known(resource: Resource, node: Node) -> bool:

@@ -79,6 +79,8 @@ class Draft:
     needs: str = "nothing"
     migratable: bool = False
     is_dangling: bool = False
+    is_stale: bool = False
+    """A monitor that runs, but has to be started anew."""
     is_shown: bool = False
     """A milestone that is kept though nothing needs it."""
     counts: int = 0

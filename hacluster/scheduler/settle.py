@@ -237,9 +237,9 @@ class _Settler:
     def _stay_below_unmanaged(self, first: Draft, then: Draft) -> None:
         """What stands below something that nobody may stop can't be stopped either."""
         resource = first.resource
-        if resource is None or first.runnable or first.optional or resource.is_managed or not then.runnable:
+        if resource is None or first.runnable or first.task != "stop" or not then.runnable:
             return
-        if resource.variant is Variant.PRIMITIVE and resource.active and first.task == "stop":
+        if resource.is_blocked and not resource.is_managed and resource.active:
             then.runnable = False
             self._touch(then)
 

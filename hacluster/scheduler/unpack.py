@@ -20,8 +20,8 @@ def unpack(cib: Cib, now: float) -> tuple[Cluster, Maker]:
     options = unpack_options(cib, now)
     nodes = _unpack_nodes(cib, options, now)
     cluster = Cluster(options, nodes, {node.uname: node for node in nodes}, now=now)
-    states = {state.get("uname"): state for state in node_states(cib)}
-    cluster.states = {node.index: states[node.uname] for node in nodes if node.uname in states}
+    states = _states_by_node(cib)
+    cluster.states = {node.index: state for node in nodes if (state := states.get(node.uname) or states.get(node.id))}
     return cluster, _unpack_resources(cib, cluster)
 
 
@@ -76,7 +76,7 @@ def unpack_options(cib: Cib, now: float = 0.0) -> Options:
 
 
 def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
-    states = {state.get("uname") or state.id: state for state in node_states(cib)}
+    states = _states_by_node(cib)
     configured = [entry for entry in cib.section("nodes").all("node") if entry.get("type", "member") != "ping"]
     nodes = []
     for index, entry in enumerate(configured):
@@ -84,7 +84,7 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": "cluster"}
         node.attributes |= pairs(entry, "instance_attributes", node.attributes, now)
         node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
-        state = states.get(node.uname)
+        state = states.get(node.uname) or states.get(node.id)
         if state is not None:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
@@ -92,6 +92,11 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         _judge_node(node, state, options)
         nodes.append(node)
     return nodes
+
+
+def _states_by_node(cib: Cib) -> dict[str, Element]:
+    """By name; a state that was written before the name was known, by id."""
+    return {state.get("uname") or state.id: state for state in node_states(cib)}
 
 
 def _says_yes(text: str) -> bool:

@@ -130,8 +130,8 @@ class Resource:
     known_on: set[int] = field(default_factory=set)
     """Nodes whose history says something of it."""
     failed_on: set[int] = field(default_factory=set)
-    reschedule: set[tuple[int, int]] = field(default_factory=set)
-    """(node, interval) of recurring operations to be started anew"""
+    reschedule: set[tuple[int, str]] = field(default_factory=set)
+    """(node, id of its entry) of recurring operations to be started anew"""
     is_failed: bool = False
     must_stop: bool = False
     """A failure asks for a stop."""
