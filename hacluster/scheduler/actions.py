@@ -57,7 +57,9 @@ def draft_configuration_changes(plan: Plan) -> None:
             if not node.can_run and not node.is_in_maintenance:
                 continue
             if resource.is_orphan:
-                if not resource.is_anonymous:
+                if resource.is_anonymous:
+                    _draft_agent_change(plan, resource, node)
+                else:
                     _draft_delete(plan, resource, node)
                 continue
             _draft_agent_change(plan, resource, node)

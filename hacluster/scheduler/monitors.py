@@ -77,7 +77,7 @@ def _cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> Dra
         return known[0]
     draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, detail="monitor")
     plan.add(draft, f"cancel_{interval_ms}")
-    plan.orders.append(Order(None, "", resource, "stop", ORDER, first_draft=draft))
+    plan.order_before(resource, "stop", draft)
     return draft
 
 
@@ -209,7 +209,7 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
     probe.expected_rc = OCF_NOT_RUNNING
     if node.index in resource.active:
         probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0
-    top = resource.top
+    top = resource.top if resource.clone is not None else resource
     # What can't be asked about must not start; what is active already need not stop for that.
     strength = ORDER if probe.runnable or resource.active else ORDER | RUNNABLE
     for task in ("start", "reload-agent"):

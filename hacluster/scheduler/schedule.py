@@ -19,6 +19,7 @@ from hacluster.scheduler.monitors import draft_probes, draft_running_monitors
 from hacluster.scheduler.notifications import add_notifications, draft_notification_milestones
 from hacluster.scheduler.ordering import make_links, order_by_constraints, order_inside
 from hacluster.scheduler.plan import Plan
+from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
 from hacluster.scheduler.settle import settle
 from hacluster.scheduler.vertices import build_graph
@@ -44,5 +45,6 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     hold_back_unsafe_starts(plan)
     make_links(plan)
     settle(plan)
+    order_probes(plan)
     add_notifications(plan)
     return build_graph(plan)

@@ -106,8 +106,6 @@ class _Settler:
 
     def _apply_link(self, link: Link, then: Draft) -> None:
         first, strength = link.first, link.strength
-        if not strength & _UPDATES:
-            return
         if strength & SAME_NODE and None not in (first.node, then.node) and first.node is not then.node:
             return
         if strength & CANCELS_FIRST and not then.optional and not first.optional:
@@ -119,9 +117,12 @@ class _Settler:
             self._plan.link(wider, then, strength)
             link.strength = 0
             known = self._plan.linked[wider, then]
+            if not strength & _UPDATES:
+                return
             self._act(known.first, then, known.strength)
             return
-        self._act(first, then, strength)
+        if strength & _UPDATES:
+            self._act(first, then, strength)
 
     def _expanded(self, first: Draft, then: Draft) -> Draft:
         resource = first.resource
@@ -388,7 +389,7 @@ class _Settler:
         """A start that can't happen or must happen needs the stop before it."""
         resource = start.resource
         why = ""
-        if not start.runnable and resource is not None and resource.is_managed:
+        if not start.runnable and resource is not None and resource.is_managed and stop.resource is resource:
             why = start.reason or "unrunnable start"
         if not start.optional:
             why = why or start.reason or "restart"

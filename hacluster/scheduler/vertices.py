@@ -73,7 +73,8 @@ def _is_input(link: Link) -> bool:
         return False
     if strength & MIGRATES_FIRST and not first.runnable:
         return False
-    if strength & ~_WEAK == 0 and first.migratable and first.task == "stop" and first.resource is not then.resource:
+    is_left_behind = first.migratable and first.kind is ActionKind.STOP
+    if strength & ~_WEAK == 0 and is_left_behind and first.resource is not then.resource:
         return False
     if strength & NOT_TOGETHER or (strength & SERIALIZE and first.optional):
         if first.optional:
