@@ -7,8 +7,8 @@ Reads nothing; gives `Situation` (each field is written by one machine, named be
 
 from __future__ import annotations
 
+import hashlib
 import random
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -20,7 +20,14 @@ from nodeagent.machines.effects import Effect, Send
 from nodeagent.machines.events import Event, Happened
 
 FEATURE_SET = "3.16.2"
-_NODE_IDS = uuid.UUID("6f0c2d54-6d6b-5a0e-9b0e-1f6f6e0a7c11")
+
+
+def made_up_id(name: str) -> str:
+    """A node's id before anybody has configured one: the same on every node, and a number as Corosync's are.
+
+    Tools of today (crmsh's `node online`, for one) take a node for absent when its id is no number.
+    """
+    return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1 or 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,7 @@ class Situation:
         for node in self.cib.section("nodes").all("node"):
             if node.get("uname") == name:
                 return node.id
-        return str(uuid.uuid5(_NODE_IDS, name))
+        return made_up_id(name)
 
     def node_names(self) -> list[str]:
         """Every node that is configured in ha.cf or known in the CIB."""
