@@ -14,7 +14,7 @@ from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem
 from hacluster.scheduler.dates import parse_date
-from hacluster.scheduler.graph import Action, TransitionGraph
+from hacluster.scheduler.graph import Action, Placement, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 
 USAGE = "usage: hactl simulate --xml-file FILE [-t TIME]"
@@ -48,10 +48,18 @@ def now_of(cib: Cib) -> float:
 def as_json(graph: TransitionGraph) -> dict[str, object]:
     """The graph in the conformance runner's words."""
     return {
-        "current_placement": graph.placement_now,
+        "current_placement": _placement(graph.placement_now),
         "actions": [_action(action) for action in graph.actions],
         "ordering": [list(pair) for pair in graph.orderings],
-        "placement": graph.placement_after,
+        "placement": _placement(graph.placement_after),
+    }
+
+
+def _placement(placement: Placement) -> dict[str, dict[str, str | list[str]]]:
+    """Several instances on one node as a list of their roles."""
+    return {
+        resource: {node: roles.split(",") if "," in roles else roles for node, roles in places.items()}
+        for resource, places in placement.items()
     }
 
 

@@ -58,11 +58,11 @@ def draft_configuration_changes(plan: Plan) -> None:
                 continue
             if resource.is_orphan:
                 if resource.is_anonymous:
-                    _draft_agent_change(plan, resource, node)
+                    _draft_agent_change(plan, resource, node, _configured_sibling(resource))
                 else:
                     _draft_delete(plan, resource, node)
                 continue
-            _draft_agent_change(plan, resource, node)
+            _draft_agent_change(plan, resource, node, resource)
             if index in resource.active and node.is_online and not node.is_unclean:
                 _draft_change(plan, resource, node)
 
@@ -81,7 +81,15 @@ def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
             plan.orders.append(Order(None, "", resource, task, ORDER | CANCELS_FIRST, first_draft=reload))
 
 
-def _draft_agent_change(plan: Plan, resource: Resource, node: Node) -> None:
+def _configured_sibling(spare: Resource) -> Resource:
+    """An instance that is not more than clone-max; they share one history on a node."""
+    clone = spare.clone
+    assert clone is not None
+    parts = (part for child in clone.children for part in child.primitives() if part.base_id == spare.base_id)
+    return next((part for part in parts if not part.is_orphan), spare)
+
+
+def _draft_agent_change(plan: Plan, resource: Resource, node: Node, forgets: Resource) -> None:
     """The same id with another agent: what runs is stopped, and its history forgotten."""
     found = resource.entries[node.index]
     was = zip(("class", "provider", "type"), resource.agent, strict=True)
@@ -90,7 +98,7 @@ def _draft_agent_change(plan: Plan, resource: Resource, node: Node) -> None:
     if node.index in resource.active:
         plan.draft(resource, "stop", node, optional=False)
         resource.start_pending = True
-    _draft_delete(plan, resource, node)
+    _draft_delete(plan, forgets, node)
 
 
 def _draft_delete(plan: Plan, resource: Resource, node: Node, *, optional: bool = False) -> None:

@@ -69,6 +69,9 @@ def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -
         if stop.node is not node:
             continue
         stop.pseudo = stop.runnable = True
+        if resource.agent[0] == STONITH:
+            # A fence device must be able to start elsewhere before the fencing that needs it.
+            continue
         plan.link(fence, stop)
         if whole is not None:
             plan.link(fence, whole)

@@ -100,7 +100,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Placement = dict[str, dict[str, str]]
-"""resource -> node -> role (Started, Unpromoted, Promoted)"""
+"""resource -> node -> role (Started, Unpromoted, Promoted); `Started,Started` for two instances on one node"""
 
 
 class TransitionGraph(msgspec.Struct, frozen=True, kw_only=True):

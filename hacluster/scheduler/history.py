@@ -176,9 +176,9 @@ def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
         if part is None:
             continue
         homes = instance.homes_now
-        if homes == [node.index] and node.index not in part.active:
-            return part
-        # A second history entry of the same instance on this node is another instance, from before a change.
+        if homes[:1] == [node.index]:
+            # Where the primitive itself is active already, this is another one of it, from before a change.
+            return part if node.index not in part.active else None
         waits_elsewhere = part.pending_node is not None and part.pending_node != node.index
         if not homes and idle is None and not instance.is_blocked and not waits_elsewhere:
             idle = part

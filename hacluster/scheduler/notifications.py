@@ -68,6 +68,7 @@ def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Dra
     post = plan.milestone(clone, f"post_notify_{done}")
     post_done = plan.milestone(clone, f"confirmed-post_notify_{done}")
     pre.optional = pre_done.optional = action.optional
+    pre.runnable = pre_done.runnable = action.runnable
     post.optional = post_done.optional = complete.optional
     post.runnable = post_done.runnable = complete.runnable
     if action.optional:

@@ -108,6 +108,7 @@ def _order_group(plan: Plan, group: Resource) -> None:
 
 
 def _order_member(plan: Plan, group: Resource, member: Resource, is_promotable: bool) -> None:
+    plan.order(group, "start", member, "start", TELLS_FIRST)
     plan.order(group, "stop", member, "stop", TELLS_FIRST)
     plan.order(member, "stop", group, "stopped", TELLS_THEN)
     plan.order(member, "start", group, "running", IMPLIES_THEN | RUNNABLE | TELLS_THEN)

@@ -58,6 +58,8 @@ class Link:
     first: Draft
     then: Draft
     strength: int
+    meant: int = 0
+    """The strength it had before a wider link took its place."""
 
 
 @dataclass(slots=True, eq=False)

@@ -23,6 +23,7 @@ from hacluster.scheduler.plan import (
     RESTART,
     RUNNABLE,
     SAME_NODE,
+    TELLS_FIRST,
     TELLS_THEN,
     Draft,
     Link,
@@ -33,7 +34,7 @@ from hacluster.scheduler.working import Node, Resource, Role, Variant
 _DONE = {"start": "running", "stop": "stopped", "promote": "promoted", "demote": "demoted"}
 _TASK = {done: task for task, done in _DONE.items()}
 _UPDATES = IMPLIES_THEN | IMPLIES_FIRST | RUNNABLE | RESTART | PROMOTED_IMPLIES_FIRST | ASYMMETRIC | ANY_OF
-_UPDATES |= MIGRATES_FIRST | PSEUDO_THEN | CANCELS_FIRST | TELLS_THEN
+_UPDATES |= MIGRATES_FIRST | PSEUDO_THEN | CANCELS_FIRST | TELLS_FIRST | TELLS_THEN
 _ROUNDS = 60
 
 
@@ -53,6 +54,18 @@ class _Settler:
     def run(self) -> None:
         for draft in list(self._plan.all):
             self._push(draft)
+        self._work()
+        for draft in self._plan.all:
+            if draft.kind is ActionKind.PSEUDO and draft.resource is not None and self._anything_happens(draft):
+                self._flags(draft, None)
+        self._work()
+
+    def _anything_happens(self, milestone: Draft) -> bool:
+        assert milestone.resource is not None
+        task = _TASK.get(milestone.task, milestone.task)
+        return any(draft.happens for part in milestone.resource.primitives() for draft in self._plan.find(part, task))
+
+    def _work(self) -> None:
         while self._queue:
             draft = self._queue.popleft()
             self._queued.discard(draft)
@@ -115,7 +128,7 @@ class _Settler:
         if wider is not first:
             # Waiting for a clone or a group is waiting until it has come up as a whole.
             self._plan.link(wider, then, strength)
-            link.strength = 0
+            link.meant, link.strength = strength, 0
             known = self._plan.linked[wider, then]
             if not strength & _UPDATES:
                 return
@@ -198,8 +211,8 @@ class _Settler:
     # ------------------------------------------------------------ what a link does
 
     def _act(self, first: Draft, then: Draft, strength: int) -> None:
-        first_optional, first_runnable = self._flags(first, then.node)
-        then_optional, _ = self._flags(then, first.node)
+        first_optional, first_runnable = self._flags(first, self._node_of(then))
+        then_optional, _ = self._flags(then, self._node_of(first))
         if strength & RESTART:
             self._on_then(first, then, RESTART, first_optional, first_runnable)
         if strength & IMPLIES_FIRST and not then_optional:
@@ -220,6 +233,15 @@ class _Settler:
             self._on_then(first, then, ASYMMETRIC, first_optional, first_runnable)
         if strength & TELLS_THEN and first_runnable and not first_optional and then.optional:
             then.is_shown = True
+        if strength & TELLS_FIRST and not then_optional and then.runnable and first.runnable:
+            first.is_shown = True
+
+    def _node_of(self, draft: Draft) -> Node | None:
+        """Where it happens; a group starts where it has been placed."""
+        resource = draft.resource
+        if resource is None or resource.variant is not Variant.GROUP or draft.task != "start":
+            return draft.node
+        return self._plan.cluster.nodes[resource.homes_next[0]] if resource.homes_next else None
 
     def _need_first(self, first: Draft, then: Draft) -> None:
         """The second happens, so the first has to; of a group or clone everything inside."""
@@ -247,9 +269,6 @@ class _Settler:
     def _need_inside(self, milestone: Draft, then: Draft) -> None:
         resource = milestone.resource
         assert resource is not None
-        if milestone.optional:
-            milestone.optional = False
-            self._touch(milestone)
         task = _TASK.get(milestone.task, milestone.task)
         partners = self._partners(resource, then)
         for child in resource.children:
@@ -260,19 +279,26 @@ class _Settler:
                     self._need_first(found, then)
 
     def _partners(self, resource: Resource, then: Draft) -> list[Resource] | None:
-        """With interleaving only the instance that belongs to the second's own."""
+        """With interleaving only the instances that belong to what happens of the second; None for all."""
         if resource.variant is not Variant.CLONE or then.resource is None or not self._interleaves(resource, then):
             return None
-        instance = then.resource
-        while instance.parent is not None and instance.parent.variant is not Variant.CLONE:
-            instance = instance.parent
         now = then.task in ("stop", "stopped", "demote", "demoted")
-        return [
-            child
-            for child in resource.children
-            if set(child.homes_now if now else child.homes_next)
-            & set(instance.homes_now if now else instance.homes_next)
-        ]
+        places: set[int] = set()
+        for part in self._instances_of(then):
+            task = _TASK.get(then.task, then.task)
+            if any(not self._flags(found, None)[0] for found in self._plan.find(part, task)):
+                places |= set(part.homes_now if now else part.homes_next)
+        return [child for child in resource.children if places & set(child.homes_now if now else child.homes_next)]
+
+    @staticmethod
+    def _instances_of(then: Draft) -> list[Resource]:
+        resource = then.resource
+        assert resource is not None
+        if resource.variant is Variant.CLONE:
+            return resource.children
+        while resource.parent is not None and resource.parent.variant is not Variant.CLONE:
+            resource = resource.parent
+        return [resource]
 
     def _on_then(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
         resource = then.resource
@@ -344,7 +370,7 @@ class _Settler:
 
     def _forbid(self, instance: Resource, first: Draft) -> None:
         """An instance without its counterpart must not come up."""
-        for part in instance.walk():
+        for part in instance.primitives():
             for task in ("start", "promote"):
                 for draft in self._plan.find(part, task):
                     if draft.runnable:

@@ -130,11 +130,17 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
 # ---------------------------------------------------------------- placement
 
 
+def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> None:
+    """Two anonymous instances on one node stand there as `Started,Started`."""
+    places = placement.setdefault(resource.shown_id, {})
+    places[uname] = f"{places[uname]},{role.word}" if uname in places else role.word
+
+
 def _placement_now(cluster: Cluster) -> Placement:
     placement: Placement = {}
     for resource in cluster.primitives():
         for index, role in sorted(resource.active.items()):
-            placement.setdefault(resource.shown_id, {})[cluster.nodes[index].uname] = role.word
+            _note(placement, resource, cluster.nodes[index].uname, role)
     return placement
 
 
@@ -155,7 +161,7 @@ def _placement_after(plan: Plan) -> Placement:
             if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
                 after[promote.node.index] = Role.PROMOTED
         for index, role in sorted(after.items()):
-            placement.setdefault(resource.shown_id, {})[plan.cluster.nodes[index].uname] = role.word
+            _note(placement, resource, plan.cluster.nodes[index].uname, role)
     return placement
 
 

@@ -1,0 +1,64 @@
+"""What waits for a probe: not only the start of the same resource, but whatever a stop of it would have come before.
+
+Reads the settled plan; adds links. A probe may find the resource active where nobody expected it, and then it would
+have had to be stopped first.
+"""
+
+from __future__ import annotations
+
+from hacluster.scheduler.plan import IMPLIES_THEN, NOT_TOGETHER, ORDER, SAME_NODE, Draft, Plan
+from hacluster.scheduler.working import Variant
+
+
+def order_probes(plan: Plan) -> None:
+    _before_what_follows_a_stop(plan)
+    for resource in plan.cluster.primitives():
+        for probe in plan.find(resource, "monitor_0"):
+            seen: set[Draft] = set()
+            for link in list(probe.after):
+                _before_restarts(plan, probe, link.then, seen)
+
+
+def _before_what_follows_a_stop(plan: Plan) -> None:
+    for order in plan.orders:
+        resource = order.first
+        then_resource = order.then_draft.resource if order.then_draft is not None else order.then
+        if resource is None or order.first_task != "stop" or resource is then_resource:
+            continue
+        probes = plan.find(resource, "monitor_0")
+        if not probes:
+            continue
+        strength = order.strength if order.strength == NOT_TOGETHER else ORDER | (order.strength & SAME_NODE)
+        if order.then_draft is not None:
+            thens = [order.then_draft]
+        else:
+            thens = plan.find(order.then, order.then_task) if order.then is not None else []
+        plan.link_all(probes, thens, strength)
+
+
+def _before_restarts(plan: Plan, probe: Draft, after: Draft, seen: set[Draft]) -> None:
+    """Where a start waits for the probe, the stop before it, if it is a restart, waits too; and so on behind it."""
+    if after in seen:
+        return
+    seen.add(after)
+    resource = after.resource
+    if resource is not None and resource.variant is Variant.PRIMITIVE and resource is not probe.resource:
+        undoing = {"start": "stop", "promote": "demote"}.get(after.task, "")
+        for then in plan.find(resource, undoing) if undoing else []:
+            if not then.pseudo:
+                plan.link(probe, then, ORDER)
+    for link in list(after.after):
+        if (link.strength | link.meant) & IMPLIES_THEN or _leads_inside(probe, after, link.then):
+            _before_restarts(plan, probe, link.then, seen)
+
+
+def _leads_inside(probe: Draft, after: Draft, then: Draft) -> bool:
+    """From a group or clone to what is inside it; of an interleaved clone only to the instance on the probe's node."""
+    outer, inner = after.resource, then.resource
+    if outer is None or inner is None or probe.resource is None or outer.variant is Variant.PRIMITIVE:
+        return False
+    if probe.resource.parent is outer or inner.variant is Variant.CLONE or inner.parent is not outer:
+        return False
+    if outer.variant is not Variant.CLONE or not outer.is_interleaved:
+        return True
+    return probe.node is not None and probe.node.index in inner.homes_next
