@@ -171,7 +171,7 @@ def _commit(cib: object) -> int:
 
 
 def _delete(words: list[str]) -> int:
-    from hacluster.crm.apply import delete
+    from hacluster.crm.editing import delete
 
     names = [word for word in words if word not in ("--force", "-f")]
     if not names:

@@ -6,29 +6,24 @@ place of the one with its id; whatever the text does not name stays (update) or 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 
 import msgspec
 
 from hacluster.cib.model import NOTHING, Cib, Element
-from hacluster.cib.problems import Problem, ProblemKind, Severity
+from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
 from hacluster.crm.parser import parse
+from hacluster.crm.references import CONTAINERS, RESOURCES, members, parent_of
 
-IN_USE = ProblemKind(
-    "crm.in-use",
+MEMBER_ELSEWHERE = ProblemKind(
+    "crm.member-elsewhere",
     Severity.ERROR,
-    en="{id} can't be deleted: {users} refers to it",
-    ja="{id} は {users} から参照されているため削除できません",
-    cure_en="delete {users} first, or use --force",
-    cure_ja="先に {users} を削除するか、--force を指定してください",
+    en="{member} of {container} is a member of {other} in the cluster",
+    ja="{container} のメンバー {member} は、クラスター上で既に {other} のメンバーです",
+    cure_en="take it out with configure modgroup {other} remove {member}, or define {other} in the same text",
+    cure_ja="configure modgroup {other} remove {member} で外すか、同じテキストで {other} を定義してください",
 )
-NOT_THERE = ProblemKind(
-    "crm.not-there",
-    Severity.ERROR,
-    en="there is no object {id}",
-    ja="オブジェクト {id} はありません",
-)
-_CONTAINERS = ("group", "clone", "master", "bundle")
 
 
 class Mode(StrEnum):
@@ -47,16 +42,34 @@ class Loaded(msgspec.Struct, frozen=True):
 def load(cib: Cib, text: str, mode: Mode) -> Loaded:
     """The whole text or nothing of it."""
     nodes = [node.get("uname") for node in cib.section("nodes").all("node")]
-    known = list(cib.section("resources").walk()) if mode is Mode.UPDATE else []
-    parsed = parse(text, nodes=nodes, known=[element for element in known if _is_resource(element)])
-    if not parsed.is_usable:
-        return Loaded(cib, parsed.problems, is_loaded=False)
+    parsed = parse(text, nodes=nodes, known=_referable(cib) if mode is Mode.UPDATE else ())
+    problems = parsed.problems
+    if mode is Mode.UPDATE and parsed.is_usable:
+        problems = (*problems, *_taken_from_others(cib, parsed.configuration))
+    if has_errors(problems):
+        return Loaded(cib, problems, is_loaded=False)
     changed = _updated(cib, parsed.configuration) if mode is Mode.UPDATE else _replaced(cib, parsed.configuration)
-    return Loaded(changed, parsed.problems)
+    return Loaded(changed, problems)
+
+
+def _referable(cib: Cib) -> list[Element]:
+    """What the cluster has already and a text may refer to: resources and tags."""
+    resources = [element for element in cib.section("resources").walk() if _is_resource(element)]
+    return [*resources, *cib.section("tags").all("tag")]
+
+
+def _taken_from_others(cib: Cib, wanted: Element) -> Iterator[Problem]:
+    """Members that the text takes out of a container without saying what becomes of that: it might be left empty."""
+    defined = {element.id for element in wanted.walk() if _is_resource(element)}
+    for container in wanted.walk():
+        for member in members(container) if container.tag in CONTAINERS else ():
+            other = parent_of(cib.configuration, member.id)
+            if other is not None and other.id != container.id and other.id not in defined:
+                yield MEMBER_ELSEWHERE.at(container.id, member=member.id, container=container.id, other=other.id)
 
 
 def _is_resource(element: Element) -> bool:
-    return element.tag in ("primitive", "template", *_CONTAINERS)
+    return element.tag in RESOURCES
 
 
 # ---------------------------------------------------------------- replace
@@ -143,7 +156,7 @@ def _without(tree: Element, ids: set[str]) -> Element:
     def change(child: Element) -> Element | None:
         if _is_resource(child) and child.id in ids:
             return None
-        return _without(child, ids) if child.tag in _CONTAINERS else child
+        return _without(child, ids) if child.tag in CONTAINERS else child
 
     return tree.mapping_children(change)
 
@@ -152,63 +165,6 @@ def _replace_deep(tree: Element, element: Element) -> Element:
     def change(child: Element) -> Element:
         if _is_resource(child) and child.id == element.id:
             return element
-        return _replace_deep(child, element) if child.tag in _CONTAINERS else child
+        return _replace_deep(child, element) if child.tag in CONTAINERS else child
 
     return tree.mapping_children(change)
-
-
-# ---------------------------------------------------------------- delete
-
-
-def delete(cib: Cib, ids: list[str], *, force: bool = False) -> Loaded:
-    """The configuration without these objects; refused while something else refers to one of them."""
-    problems: list[Problem] = []
-    for name in ids:
-        if cib.configuration.by_id(name) is None and not _node_named(cib, name):
-            problems.append(NOT_THERE.at(name, id=name))
-        users = [user for user in _users_of(cib, name) if user not in ids]
-        if users and not force:
-            problems.append(IN_USE.at(name, id=name, users=", ".join(users)))
-    if problems:
-        return Loaded(cib, tuple(problems), is_loaded=False)
-    gone = set(ids)
-    if force:
-        gone |= {user for name in ids for user in _users_of(cib, name)}
-    return Loaded(cib.with_configuration(_pruned(cib.configuration, gone)))
-
-
-def _node_named(cib: Cib, name: str) -> bool:
-    return any(node.get("uname") == name for node in cib.section("nodes").all("node"))
-
-
-def _users_of(cib: Cib, name: str) -> list[str]:
-    users = []
-    for constraint in cib.section("constraints").children:
-        named = {constraint.get(key) for key in ("rsc", "with-rsc", "first", "then")}
-        named |= {ref.id for one in constraint.all("resource_set") for ref in one.all("resource_ref")}
-        if name in named:
-            users.append(constraint.id)
-    return users
-
-
-def _pruned(tree: Element, gone: set[str]) -> Element:
-    """Members of a container that goes come back to the top level, as crmsh has it."""
-    if tree.tag == "resources":
-        kept: list[Element] = []
-        for child in tree.children:
-            kept += _survivors(child, gone)
-        return tree.with_children(tuple(kept))
-    return tree.mapping_children(
-        lambda child: None if child.id in gone or child.get("uname") in gone else _pruned(child, gone)
-    )
-
-
-def _survivors(element: Element, gone: set[str]) -> list[Element]:
-    inside = [found for child in element.children if _is_resource(child) for found in _survivors(child, gone)]
-    if element.id in gone:
-        return inside
-    if element.tag not in _CONTAINERS:
-        return [element]
-    own = tuple(child for child in element.children if not _is_resource(child))
-    # A group or clone without members is no longer valid: it goes with its last one.
-    return [element.with_children((*own, *inside))] if inside else []
