@@ -7,16 +7,19 @@ import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Element
 from hacluster.cli import crm_agents, placement, resource_settings
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, live, run
 from hacluster.cli.crm_attribute import local_node
-from hacluster.cli.crm_listing import constraint_lines, operation_lines, resource_tree
 from hacluster.cli.exits import CommandFailed, Exit
-from hacluster.cli.mon_text import primitive_line
-from hacluster.cli.status_view import ResourceView, view
+
+if TYPE_CHECKING:
+    # Most calls come from resource agents and ask for one value: the scheduler's reading is loaded where it is used.
+    from hacluster.cib.model import Cib
+    from hacluster.cli.status_view import ResourceView, View
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -137,8 +140,14 @@ def _or_missing(found: list[str], missing: str) -> list[str]:
 # ---------------------------------------------------------------- looking
 
 
+def _view(cib: Cib) -> View:
+    from hacluster.cli.status_view import view
+
+    return view(cib, now=time.time())
+
+
 def _views(cluster: LiveCluster | FileCluster) -> tuple[ResourceView, ...]:
-    return view(cluster.query(), now=time.time()).resources
+    return _view(cluster.query()).resources
 
 
 def _leaves(resources: tuple[ResourceView, ...]) -> Iterator[tuple[ResourceView, str]]:
@@ -156,7 +165,9 @@ def _leaves(resources: tuple[ResourceView, ...]) -> Iterator[tuple[ResourceView,
 
 
 def _list(*, raw: bool) -> int:
-    found = view(connect().query(), now=time.time())
+    from hacluster.cli.crm_listing import resource_tree
+
+    found = _view(connect().query())
     if raw:
         for leaf, _ in _leaves(found.resources):
             print(leaf.id)
@@ -168,8 +179,10 @@ def _list(*, raw: bool) -> int:
 
 
 def _operations(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    from hacluster.cli.crm_listing import operation_lines
+
     cib = cluster.query()
-    leaves = [leaf for leaf, _ in _leaves(view(cib, now=time.time()).resources)]
+    leaves = [leaf for leaf, _ in _leaves(_view(cib).resources)]
     every = arguments.list_all_operations
     for line in operation_lines(cib, leaves, arguments.resource, arguments.node, every=every):
         print(line)
@@ -177,6 +190,8 @@ def _operations(cluster: LiveCluster | FileCluster, arguments: argparse.Namespac
 
 
 def _xml(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    from hacluster.cli.mon_text import primitive_line
+
     element = resource_settings.resource_element(cluster.query(), arguments.resource)
     own = [leaf for leaf, _ in _leaves(_views(cluster)) if leaf.id.split(":")[0] == arguments.resource]
     for leaf in own[:1]:
@@ -187,6 +202,8 @@ def _xml(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> i
 
 
 def _constraints(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    from hacluster.cli.crm_listing import constraint_lines
+
     cib = cluster.query()
     resource_settings.resource_element(cib, arguments.resource)
     lines = constraint_lines(cib, arguments.resource, recursive=arguments.stack, exactly=arguments.force)
