@@ -150,7 +150,7 @@ def _draft_where_stopped(plan: Plan, resource: Resource, node: Node | None, op: 
         key = f"monitor_{op.interval_ms}"
         running = [done for done in resource.history.get(other.index, []) if done.interval_ms == op.interval_ms]
         if other is node:
-            if running and other.index not in resource.active:
+            if running:
                 cancel = _cancel(plan, resource, other, op.interval_ms)
                 plan.orders.append(Order(None, "", resource, "start", RUNNABLE, first_draft=cancel))
             continue

@@ -62,7 +62,7 @@ class _Settler:
 
     def _anything_happens(self, milestone: Draft) -> bool:
         assert milestone.resource is not None
-        task = _TASK.get(milestone.task, milestone.task)
+        task = _basic(milestone.task)
         return any(draft.happens for part in milestone.resource.primitives() for draft in self._plan.find(part, task))
 
     def _work(self) -> None:
@@ -157,7 +157,7 @@ class _Settler:
         resource = draft.resource
         if resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO:
             return draft.optional, draft.runnable
-        if draft.task not in _DONE and draft.task not in _TASK:
+        if _basic(draft.task) not in _DONE:
             return draft.optional, draft.runnable
         if resource.variant is Variant.GROUP:
             return self._group_flags(draft, resource, node if inside else None)
@@ -168,7 +168,7 @@ class _Settler:
         return optional, runnable
 
     def _group_flags(self, draft: Draft, group: Resource, node: Node | None) -> tuple[bool, bool]:
-        task = _TASK.get(draft.task, draft.task)
+        task = _basic(draft.task)
         optional, runnable = True, True
         for member in group.children:
             found = self._plan.first(member, task, node)
@@ -184,7 +184,7 @@ class _Settler:
         return self._settled_flags(draft, optional, runnable)
 
     def _clone_flags(self, draft: Draft, clone: Resource, node: Node | None) -> tuple[bool, bool]:
-        task = _TASK.get(draft.task, draft.task)
+        task = _basic(draft.task)
         optional, runnable = True, False
         for instance in clone.children:
             is_primitive = instance.variant is Variant.PRIMITIVE
@@ -244,18 +244,14 @@ class _Settler:
         return self._plan.cluster.nodes[resource.homes_next[0]] if resource.homes_next else None
 
     def _need_first(self, first: Draft, then: Draft) -> None:
-        """The second happens, so the first has to; of a group or clone everything inside."""
-        resource = first.resource
-        if resource is None or resource.variant is Variant.PRIMITIVE:
-            if first.optional:
-                first.optional = False
-                first.reason = first.reason or _because(then)
-                self._touch(first)
-            if first.migratable and not then.migratable and then.resource is not resource:
-                first.migratable = False
-                self._touch(first)
-            return
-        self._need_inside(first, then)
+        """The second happens, so the first has to. Of a clone that says nothing about any one instance."""
+        if first.optional:
+            first.optional = False
+            first.reason = first.reason or _because(then)
+            self._touch(first)
+        if first.migratable and not then.migratable and then.resource is not first.resource:
+            first.migratable = False
+            self._touch(first)
 
     def _stay_below_unmanaged(self, first: Draft, then: Draft) -> None:
         """What stands below something that nobody may stop can't be stopped either."""
@@ -265,40 +261,6 @@ class _Settler:
         if resource.is_blocked and not resource.is_managed and resource.active:
             then.runnable = False
             self._touch(then)
-
-    def _need_inside(self, milestone: Draft, then: Draft) -> None:
-        resource = milestone.resource
-        assert resource is not None
-        task = _TASK.get(milestone.task, milestone.task)
-        partners = self._partners(resource, then)
-        for child in resource.children:
-            if partners is not None and child not in partners:
-                continue
-            for found in list(self._plan.find(child, task)):
-                if found.runnable or found.pseudo:
-                    self._need_first(found, then)
-
-    def _partners(self, resource: Resource, then: Draft) -> list[Resource] | None:
-        """With interleaving only the instances that belong to what happens of the second; None for all."""
-        if resource.variant is not Variant.CLONE or then.resource is None or not self._interleaves(resource, then):
-            return None
-        now = then.task in ("stop", "stopped", "demote", "demoted")
-        places: set[int] = set()
-        for part in self._instances_of(then):
-            task = _TASK.get(then.task, then.task)
-            if any(not self._flags(found, None)[0] for found in self._plan.find(part, task)):
-                places |= set(part.homes_now if now else part.homes_next)
-        return [child for child in resource.children if places & set(child.homes_now if now else child.homes_next)]
-
-    @staticmethod
-    def _instances_of(then: Draft) -> list[Resource]:
-        resource = then.resource
-        assert resource is not None
-        if resource.variant is Variant.CLONE:
-            return resource.children
-        while resource.parent is not None and resource.parent.variant is not Variant.CLONE:
-            resource = resource.parent
-        return [resource]
 
     def _on_then(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
         resource = then.resource
@@ -351,7 +313,7 @@ class _Settler:
         primary = primary if primary.variant is Variant.CLONE else primary.clone
         assert primary is not None
         now = first.task in ("stopped", "demoted", "stop", "demote") or first.task.endswith(("stopped", "demoted"))
-        task = _TASK.get(first.task.removeprefix("confirmed-post_notify_"), first.task)
+        task = _basic(first.task)
         for instance in clone.children:
             partner = self._wishes.compatible_instance(instance, primary, Role.UNKNOWN, now)
             if partner is None:
@@ -497,6 +459,12 @@ class _Settler:
                 draft.runnable = False
                 draft.reason = draft.reason or "colocation"
                 self._touch(draft)
+
+
+def _basic(task: str) -> str:
+    """The task a milestone stands for: `confirmed-post_notify_running` and `running` for `start`."""
+    task = task.rpartition("_notify_")[2] or task
+    return _TASK.get(task, task)
 
 
 def _because(first: Draft) -> str:

@@ -10,7 +10,7 @@ from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.scheduler.history import mark_unclean
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import is_true
-from hacluster.scheduler.working import Cluster, Resource
+from hacluster.scheduler.working import Cluster, Resource, Role
 
 _PROMOTED = ("promoted", "master")
 
@@ -51,10 +51,16 @@ def _withhold(cluster: Cluster, resource: Resource, policy: str, is_promoted: bo
             resource.is_managed = False
             resource.is_blocked = True
         case "fence":
-            resource.ban(cluster.nodes, lost)
-            for index in sorted(resource.active):
+            if not is_promoted:
+                resource.ban(cluster.nodes, lost)
+            for index in _places(resource, is_promoted):
                 mark_unclean(cluster.nodes[index], f"deadman: {lost}")
         case "demote" if is_promoted:
             pass
         case _:
             resource.ban(cluster.nodes, lost)
+
+
+def _places(resource: Resource, is_promoted: bool) -> list[int]:
+    """Where it is in the role the ticket is about."""
+    return sorted(index for index, role in resource.active.items() if not is_promoted or role is Role.PROMOTED)

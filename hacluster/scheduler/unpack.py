@@ -89,7 +89,7 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
         node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
-        _judge_node(node, state, options)
+        _judge_node(node, state, options, now)
         nodes.append(node)
     return nodes
 
@@ -104,7 +104,7 @@ def _says_yes(text: str) -> bool:
     return is_true(text) or text == "online" or (text.isdecimal() and int(text) > 0)
 
 
-def _judge_node(node: Node, state: Element | None, options: Options) -> None:
+def _judge_node(node: Node, state: Element | None, options: Options, now: float) -> None:
     """Online, pending, cleanly offline or unclean (Pacemaker's criteria, conformance README "Status section")."""
     node.is_standby = is_true(node.attributes.get("standby", ""))
     node.is_in_maintenance = is_true(node.attributes.get("maintenance", ""))
@@ -123,6 +123,10 @@ def _judge_node(node: Node, state: Element | None, options: Options) -> None:
             node.is_unclean, node.fence_reason = True, "peer is unexpectedly down"
         return
     _judge_with_fencing(node, is_member, is_up, join, expected)
+    limit_ms = duration_ms(options.values.get("node-pending-timeout", "0"))
+    since = state.get("in_ccm")
+    if node.is_pending and not is_up and limit_ms and since.isdecimal() and int(since) + limit_ms / 1000 <= now:
+        node.is_unclean, node.fence_reason = True, "peer pending timed out on joining the process group"
 
 
 def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str) -> None:
