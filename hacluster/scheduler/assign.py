@@ -6,17 +6,21 @@ dependent chooses after its primary; clones.py spreads instances, promotion.py g
 
 from __future__ import annotations
 
+from functools import cmp_to_key
+
 from hacluster.cib.model import SCORE_INFINITY
 from hacluster.scheduler.clones import assign_instances, instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
+from hacluster.scheduler.utilization import ban_where_it_does_not_fit, compare_capacity, in_turn, take
 from hacluster.scheduler.working import Cluster, Colocation, Node, Resource, Role, Variant
 
 
 def assign(cluster: Cluster) -> None:
     """Choose a node for every resource."""
     chooser = Chooser(cluster)
-    for resource in cluster.resources:
+    turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
+    for resource in turns:
         chooser.assign(resource)
 
 
@@ -26,6 +30,7 @@ class Chooser:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self.wishes = Wishes(cluster)
+        self.has_capacities = cluster.options.placement_strategy in ("utilization", "minimal", "balanced")
 
     def assign(self, resource: Resource, prefer: int | None = None, *, keep_role: bool = False) -> int | None:
         """Gives the node, None when there is none. `keep_role`: a failed attempt leaves no trace."""
@@ -117,6 +122,9 @@ class Chooser:
             resource.scores = kept
 
     def _choose(self, resource: Resource, prefer: int | None, keep_role: bool) -> None:
+        if self.has_capacities:
+            roomiest = ban_where_it_does_not_fit(self.cluster, resource)
+            prefer = roomiest if prefer is None else prefer
         ranked = self.ranked(resource)
         chosen = self._preferred(resource, ranked, prefer)
         if chosen is None and ranked:
@@ -146,14 +154,26 @@ class Chooser:
     def ranked(self, resource: Resource) -> list[int]:
         """The allowed nodes, best first: score, then few resources, then where it is, then the name."""
         running = next(iter(resource.active), None)
-        is_even = self.cluster.options.placement_strategy == "minimal"
+        strategy = self.cluster.options.placement_strategy
+        is_even = strategy == "minimal"
 
         def rank(index: int) -> tuple[int, int, bool, str]:
             node = self.cluster.nodes[index]
             score = resource.scores[index] if node.can_run else MINUS_INFINITY
             return -score, 0 if is_even else node.assigned_count, index != running, node.uname
 
-        return sorted(resource.scores, key=rank)
+        if strategy != "balanced":
+            return sorted(resource.scores, key=rank)
+
+        def compare(one: int, other: int) -> int:
+            mine, theirs = rank(one), rank(other)
+            if mine[0] == theirs[0]:
+                difference = compare_capacity(self.cluster.nodes[one], self.cluster.nodes[other])
+                if difference:
+                    return difference
+            return (mine > theirs) - (mine < theirs)
+
+        return sorted(resource.scores, key=cmp_to_key(compare))
 
     # ------------------------------------------------------------ the decision
 
@@ -170,6 +190,7 @@ class Chooser:
         resource.is_assigned, resource.target = True, index
         if index is not None:
             self.cluster.nodes[index].assigned_count += 1
+            take(self.cluster.nodes[index], resource.utilization)
             if resource.next_role is Role.UNKNOWN:
                 resource.next_role = Role.STARTED
         elif not keep_role:
@@ -184,4 +205,5 @@ class Chooser:
             part.is_assigned = False
             if part.target is not None:
                 self.cluster.nodes[part.target].assigned_count -= 1
+                take(self.cluster.nodes[part.target], part.utilization, 1)
                 part.target = None

@@ -15,6 +15,7 @@ from hacluster.scheduler.plan import (
     CANCELS_FIRST,
     IMPLIES_FIRST,
     IMPLIES_THEN,
+    LOAD,
     NOT_TOGETHER,
     ORDER,
     PROMOTED_IMPLIES_FIRST,
@@ -73,6 +74,18 @@ def _order_primitive(plan: Plan, resource: Resource) -> None:
         plan.order(resource, "demote", resource, "stop", PROMOTED_IMPLIES_FIRST)
         plan.order(resource, "start", resource, "promote", RUNNABLE)
     plan.order(resource, "delete", resource, "monitor_0", SAME_NODE | CANCELS_FIRST)
+    if resource.utilization and plan.cluster.options.placement_strategy != "default":
+        _order_load(plan, resource)
+
+
+def _order_load(plan: Plan, resource: Resource) -> None:
+    """What leaves a node makes room before another comes."""
+    nodes = plan.cluster.nodes
+    for index in resource.active:
+        plan.order_before(resource, "stop", plan.load_stopped(nodes[index]), LOAD)
+    for index in sorted(resource.scores):
+        for task in ("start", "migrate_to"):
+            plan.order_after(plan.load_stopped(nodes[index]), resource, task, LOAD)
 
 
 def _order_group(plan: Plan, group: Resource) -> None:
@@ -232,7 +245,7 @@ class _Constraint:
         self._plan.orders.append(Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met))
 
     def _milestone(self, needed: int) -> Draft:
-        met = Draft(ActionKind.PSEUDO, "enough", None, None, pseudo=True, optional=True, counts=needed)
+        met = Draft(ActionKind.PSEUDO, "one-or-more", None, None, pseudo=True, optional=True, counts=needed)
         return self._plan.add(met)
 
     # ------------------------------------------------------------ sets

@@ -50,6 +50,9 @@ TELLS_THEN = 1 << 15
 ON_NODE = 1 << 16
 """IMPLIES_THEN for the first's node only."""
 
+LOAD = 1 << 17
+"""A place is given up on a node before another resource takes it."""
+
 _ACTIVE_TASKS = ("start", "promote")
 
 
@@ -119,6 +122,8 @@ class Plan:
     orders: list[Order] = field(default_factory=list)
     fences: dict[int, Draft] = field(default_factory=dict)
     shutdowns: dict[int, Draft] = field(default_factory=dict)
+    loads: dict[int, Draft] = field(default_factory=dict)
+    """node -> the milestone after which what leaves it has left"""
     linked: dict[tuple[Draft, Draft], Link] = field(default_factory=dict)
 
     # ------------------------------------------------------------ drafts
@@ -182,6 +187,13 @@ class Plan:
             self.add(known)
         elif not optional:
             known.optional = False
+        return known
+
+    def load_stopped(self, node: Node) -> Draft:
+        known = self.loads.get(node.index)
+        if known is None:
+            known = Draft(ActionKind.PSEUDO, f"load_stopped_{node.uname}", None, node, pseudo=True)
+            self.loads[node.index] = self.add(known)
         return known
 
     def _judge(self, draft: Draft) -> None:

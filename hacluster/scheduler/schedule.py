@@ -10,6 +10,7 @@ from datetime import datetime
 from hacluster.cib.model import Cib
 from hacluster.scheduler.actions import draft_actions, draft_configuration_changes
 from hacluster.scheduler.assign import assign
+from hacluster.scheduler.borrowed import resolved
 from hacluster.scheduler.colocations import read_colocations
 from hacluster.scheduler.fencing import draft_fencing_and_shutdowns, hold_back_unsafe_starts
 from hacluster.scheduler.graph import TransitionGraph
@@ -22,16 +23,19 @@ from hacluster.scheduler.plan import Plan
 from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
 from hacluster.scheduler.settle import settle
+from hacluster.scheduler.utilization import unpack_utilization
 from hacluster.scheduler.vertices import build_graph
 
 
 def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     """What is to be done about this CIB at this time."""
     moment = now.timestamp() if isinstance(now, datetime) else now
+    cib = resolved(cib)
     cluster = read_cluster(cib, moment)
     references = References(cib, cluster)
     read_colocations(cib, cluster, references)
     score_nodes(cib, cluster, references)
+    unpack_utilization(cluster, cib.section("nodes").all("node"))
     plan = Plan(cluster)
     draft_configuration_changes(plan)
     draft_running_monitors(plan)

@@ -175,6 +175,12 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     return maker
 
 
+def _op_key(op: Element) -> tuple[str, str]:
+    """An operation of the resource takes the place of the template's for the same role."""
+    role = op.get("role").lower()
+    return op.get("name"), "" if role in ("started", "unpromoted", "slave") else role
+
+
 def _agent_of(element: Element, template: Element) -> dict[str, str]:
     found = {name: element.get(name) or template.get(name) for name in ("class", "provider", "type")}
     return {name: value for name, value in found.items() if value}
@@ -246,8 +252,8 @@ class Maker:
         resource.requires = self._requires(resource)
         own = [op for block in element.all("operations") for op in block.all("op")]
         inherited = [op for block in template.all("operations") for op in block.all("op")]
-        seen = {(op.get("name"), op.get("interval", "0")) for op in own}
-        ops = own + [op for op in inherited if (op.get("name"), op.get("interval", "0")) not in seen]
+        seen = {_op_key(op) for op in own}
+        ops = own + [op for op in inherited if _op_key(op) not in seen]
         about = _agent_of(element, template)
         resource.operations = [self._operation(op, about) for op in ops]
 

@@ -9,6 +9,7 @@ from hacluster.scheduler.agent_meta import meta_of
 from hacluster.scheduler.digests import digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
 from hacluster.scheduler.plan import (
+    LOAD,
     MIGRATES_FIRST,
     NOT_TOGETHER,
     ORDER,
@@ -64,6 +65,15 @@ def _inputs(then: Draft, ids: dict[Draft, int]) -> list[Link]:
     return [link for link in then.before if link.first in ids and link.first is not then and _is_input(link)]
 
 
+def _makes_room(first: Draft, then: Draft) -> bool:
+    """Only on the node that the second will use; of a migration that is where it goes."""
+    if first.optional or first.node is None:
+        return False
+    if then.kind is ActionKind.MIGRATE_TO and then.resource is not None:
+        return then.resource.target == first.node.index
+    return first.node is then.node
+
+
 def _is_input(link: Link) -> bool:
     """Whether a link still says something between two vertices."""
     first, then, strength = link.first, link.then, link.strength
@@ -76,6 +86,8 @@ def _is_input(link: Link) -> bool:
     is_left_behind = first.migratable and first.kind is ActionKind.STOP
     if strength & ~_WEAK == 0 and is_left_behind and first.resource is not then.resource:
         return False
+    if strength & LOAD:
+        return _makes_room(first, then)
     if strength & NOT_TOGETHER or (strength & SERIALIZE and first.optional):
         if first.optional:
             return False
@@ -86,8 +98,8 @@ def _is_input(link: Link) -> bool:
 def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
     cluster, resource, node = plan.cluster, draft.resource, draft.node
     if draft.kind is ActionKind.PSEUDO or node is None:
-        name = resource.id if resource is not None else "one-or-more"
-        key = f"{name}_{draft.task}_0"
+        name = resource.id if resource is not None else ""
+        key = f"{name}_{draft.task}_0" if name else draft.task
         return Action(id=number, kind=ActionKind.PSEUDO, resource=name, task_key=key, pseudo=True, detail=draft.task)
     if resource is None:
         return Action(

@@ -52,6 +52,8 @@ class Node:
     is_searched: bool = True
     """Whether resources are looked for there (`resource-discovery-enabled`)."""
     fence_reason: str = ""
+    capacity: dict[str, int] = field(default_factory=dict)
+    """What is left of it while resources are placed."""
     assigned_count: int = 0
     """Resources that have been given to it so far."""
 
@@ -160,6 +162,7 @@ class Resource:
     threshold: int = SCORE_INFINITY
     failure_timeout_ms: int = 0
     priority: int = 0
+    utilization: dict[str, int] = field(default_factory=dict)
     requires: str = "fencing"
     multiple_active: str = "stop_start"
     # --- the decision
