@@ -38,7 +38,7 @@ def main(argv: list[str] | None = None) -> int:
         return Exit.OK
     if not words:
         return _interactive()
-    return run("crm", lambda: execute([*words, "--force"] if force and "delete" in words else words))
+    return run("crm", lambda: execute([*words, "--force"] if force and words[0] == "configure" else words))
 
 
 def execute(words: list[str]) -> int:
@@ -91,20 +91,23 @@ def _interactive() -> int:
 def configure(words: list[str]) -> int:
     from hacluster.crm.statements import READERS
 
-    command, rest = (words[0], words[1:]) if words else ("", [])
+    force = any(word in ("-F", "--force") for word in words)
+    given = [word for word in words if word not in ("-F", "--force")]
+    command, rest = (given[0], given[1:]) if given else ("", [])
     match command:
         case "show":
             return _show(rest)
         case "load":
-            return _load(rest)
+            return _load(rest, force=force)
         case "delete":
-            return _delete(rest)
+            return _delete([*rest, "--force"] if force else rest)
         case "verify":
             return _verify()
         case "commit" | "up":
+            # Each statement is committed as it is given, after the same checks.
             return Exit.OK
     if command in READERS:
-        return _change(shlex.join(words).replace("'", '"'), "update")
+        return _change(shlex.join(given).replace("'", '"'), "update", force=force)
     raise CommandFailed(Exit.USAGE, f"configure knows no “{command}”; crm help lists its commands")
 
 
@@ -126,7 +129,7 @@ def _show(words: list[str]) -> int:
     return Exit.OK
 
 
-def _load(words: list[str]) -> int:
+def _load(words: list[str], *, force: bool) -> int:
     if len(words) == 3 and words[0] == "xml":
         words = words[1:]
     if len(words) != 2 or words[0] not in ("update", "replace", "push"):
@@ -135,10 +138,11 @@ def _load(words: list[str]) -> int:
         text = sys.stdin.read() if words[1] == "-" else Path(words[1]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CommandFailed(Exit.ERROR, f"{words[1]}: {error}") from error
-    return _change(text, words[0], words[1])
+    return _change(text, words[0], words[1], force=force)
 
 
-def _change(text: str, mode: str, source: str = "") -> int:
+def _change(text: str, mode: str, source: str = "", *, force: bool = False) -> int:
+    from hacluster.cli.crm_checks import may_commit
     from hacluster.crm.apply import Mode, load
 
     reached = connect()
@@ -147,7 +151,7 @@ def _change(text: str, mode: str, source: str = "") -> int:
     for problem in loaded.problems:
         prefix = f"{source}: " if source else ""
         print(f"{problem.severity.value.upper()}: {prefix}{problem.line()}", file=sys.stderr)
-    if not loaded.is_loaded:
+    if not loaded.is_loaded or not may_commit(before, loaded.cib, reached, force=force):
         return Exit.ERROR
     return _commit(loaded.cib)
 
@@ -184,11 +188,11 @@ def _delete(words: list[str]) -> int:
 
 def _verify() -> int:
     from hacluster.cib.problems import has_errors
-    from hacluster.cib.validate import validate
+    from hacluster.cli.crm_checks import findings, tell
 
-    problems = validate(connect().query())
-    for problem in problems:
-        print(f"{problem.severity.value.upper()}: {problem.line()}", file=sys.stderr)
+    reached = connect()
+    problems = findings(reached.query(), reached)
+    tell(problems)
     return Exit.ERROR if has_errors(problems) else Exit.OK
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem, Severity, has_errors
-from hacluster.cib.validate import validate
 from hacluster.cli.cluster import FileCluster, connect, run
+from hacluster.cli.crm_checks import findings
 from hacluster.cli.exits import CommandFailed, Exit
 
 
@@ -32,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    problems = validate(_configuration(arguments))
+    # Only the running cluster can be asked what its agents advise.
+    reached = connect() if arguments.live_check else None
+    problems = findings(_configuration(arguments), reached)
     for problem in problems:
         if not arguments.quiet and (arguments.verbose or problem.severity is Severity.ERROR):
             print(f"{problem.severity.value}: {problem.line(arguments.lang)}", file=sys.stderr)

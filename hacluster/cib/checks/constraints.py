@@ -178,7 +178,12 @@ def _order_circles(index: Index) -> Iterator[Problem]:
     for constraint in index.constraints:
         if constraint.tag == "rsc_order" and _is_mandatory(constraint):
             _add_order(graph, index, constraint)
+    seen: set[frozenset[str]] = set()
     for names, constraints in graph.circles():
+        # What circles when starting circles when stopping too.
+        if frozenset(constraints) in seen:
+            continue
+        seen.add(frozenset(constraints))
         shown = " → ".join(dict.fromkeys(str(name[0]) for name in names if str(name[0]) in index.resources))
         yield ORDER_CIRCLE.at(constraints[0], names=shown, constraints=", ".join(constraints))
 

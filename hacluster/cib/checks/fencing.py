@@ -89,7 +89,7 @@ def targets_of(index: Index, device: Element) -> list[str]:
     """The nodes a device says it fences; none where it finds them out by itself."""
     listed = index.value(device, "pcmk_host_list", "hostlist")
     if listed:
-        return listed.replace(",", " ").split()
+        return [word.partition(":")[0] for word in listed.replace(",", " ").replace(";", " ").split()]
     mapped = index.value(device, "pcmk_host_map").replace(";", " ").split()
     return [pair.partition(":")[0] for pair in mapped]
 

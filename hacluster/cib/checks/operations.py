@@ -57,7 +57,7 @@ BAD_VALUE = error(
     "correct the value",
     "値を修正してください",
 )
-FENCE_WITHOUT_FENCING = error(
+FENCE_WITHOUT_FENCING = warning(
     "on-fail-fence",
     "{id}: on-fail=fence of {name} has no effect while fencing is disabled",
     "{id}: STONITH が無効なため、{name} の on-fail=fence は効きません",
@@ -170,7 +170,15 @@ _PROPERTIES: dict[str, Expected] = {
 }
 _OTHER_PROPERTIES = (
     *("cluster-name", "cluster-infrastructure", "dc-version", "have-watchdog", "last-lrm-refresh", "enable-acl"),
-    *("stonith-watchdog-timeout", "fence-reaction", "node-pending-timeout", "load-threshold", "node-action-limit"),
+    *(
+        "stonith-watchdog-timeout",
+        "fence-reaction",
+        "node-pending-timeout",
+        "crmd-transition-delay",
+        "crmd-integration-timeout",
+        "load-threshold",
+        "node-action-limit",
+    ),
     *("pe-error-series-max", "pe-warn-series-max", "pe-input-series-max", "node-health-green", "node-health-yellow"),
     *("node-health-red", "node-health-base", "shutdown-lock", "shutdown-lock-limit", "crmd-finalization-timeout"),
     *("join-integration-timeout", "join-finalization-timeout", "transition-delay", "expected-quorum-votes"),
@@ -236,7 +244,8 @@ def _operation(index: Index, primitive: Element, operation: Element) -> Iterator
 
 
 def _value(place: str, owner: str, name: str, text: str, expected: Expected) -> Iterator[Problem]:
-    if not _fits(text, expected):
+    # An empty value is one that nobody set.
+    if text and not _fits(text, expected):
         en, ja = _WORDS[expected] if isinstance(expected, str) else (f"one of {', '.join(expected)}",) * 2
         yield BAD_VALUE.at(place, owner=owner, name=name, text=text, expected_en=en, expected_ja=ja)
 
