@@ -325,9 +325,8 @@ def _draft_clone(plan: Plan, clone: Resource) -> None:
     is_up = any(draft.runnable and draft.optional for draft in _of_instances(plan, clone, "start"))
     plan.milestone(clone, "start", optional=not starts)
     plan.milestone(clone, "running", optional=not starts, runnable=is_up or starts)
-    stop = plan.milestone(clone, "stop", optional=not stops)
-    stopped = plan.milestone(clone, "stopped", optional=not stops)
-    stop.migratable = stopped.migratable = True
+    plan.milestone(clone, "stop", optional=not stops)
+    plan.milestone(clone, "stopped", optional=not stops)
     if clone.is_promotable:
         promotes, demotes = _any_happens(plan, clone, "promote"), _any_happens(plan, clone, "demote")
         for task, is_needed in (("promote", promotes), ("promoted", promotes), ("demote", demotes)):

@@ -444,21 +444,7 @@ def _widest(resource: Resource) -> Resource:
 
 # ---------------------------------------------------------------- migrations
 
-
-def _other_end(reading: _Reading, operation: Operation, attribute: str) -> Node | None:
-    return reading.cluster.by_uname.get(operation.element.get(attribute))
-
-
-def _newest_state_change(resource: Resource, node: Node | None) -> Operation | None:
-    """The last operation on a node that says whether the resource is there."""
-    if node is None:
-        return None
-    changing = [op for op in resource.history.get(node.index, []) if op.name not in ("notify", "meta-data")]
-    return changing[-1] if changing else None
-
-
-def _newest_on(reading: _Reading, node: Node, names: tuple[str, ...]) -> Operation | None:
-    return next((op for op in reversed(_entries_on(reading, node)) if op.name in names and not op.is_probe), None)
+_CHANGING = ("start", "stop", "migrate_to", "migrate_from")
 
 
 def _entries_on(reading: _Reading, node: Node) -> list[Operation]:
@@ -467,20 +453,42 @@ def _entries_on(reading: _Reading, node: Node) -> list[Operation]:
     return known if known is not None else reading.cluster.raw_history(node, reading.resource.shown_id, in_order)
 
 
-def _is_running(reading: _Reading, node: Node, after: int = -1) -> bool:
-    """Whether the history there ends with the resource active, by an operation later than the call given."""
-    for op in reversed(_entries_on(reading, node)):
-        if op.call_id <= after or op.status == STATUS_PENDING:
-            continue
-        if op.name in ("stop", "migrate_to") and op.rc == OCF_OK:
-            return False
-        if op.name == "monitor" and op.rc == OCF_NOT_RUNNING:
-            return False
-        if op.name in ("start", "migrate_from", "promote", "demote") and op.rc == OCF_OK:
-            return True
-        if op.name == "monitor" and op.rc in (OCF_OK, OCF_RUNNING_PROMOTED):
+def _is_newer(one: Operation, other: Operation) -> bool:
+    """By call ids on one node; between nodes by their times, or by the transitions of one controller."""
+    if one.node == other.node:
+        return one.call_id > other.call_id >= 0 or (one.call_id < 0 <= other.call_id)
+    if one.last_change and other.last_change:
+        return one.last_change > other.last_change
+    return _is_later(one, other)
+
+
+def _has_moved_on(reading: _Reading, node: Node, since: Operation, arrival: Operation | None = None) -> bool:
+    """Whether the node has newer news of the resource than a migration."""
+    base = arrival if arrival is not None and arrival.node == node.uname else since
+    for op in _entries_on(reading, node):
+        is_news = op.name in _CHANGING or (op.name == "monitor" and op.rc == OCF_NOT_RUNNING)
+        if is_news and op is not base and _is_newer(op, base):
             return True
     return False
+
+
+def _has_changed(reading: _Reading, node: Node, since: Operation) -> bool:
+    return any(op.name in _CHANGING and _is_newer(op, since) for op in _entries_on(reading, node))
+
+
+def _is_unknown(reading: _Reading, node: Node) -> bool:
+    return not any(op.rc != PENDING_RC for op in _entries_on(reading, node))
+
+
+def _other_end(reading: _Reading, operation: Operation, attribute: str) -> Node | None:
+    return reading.cluster.by_uname.get(operation.element.get(attribute))
+
+
+def _half_of(reading: _Reading, node: Node, name: str, other: Node) -> Operation | None:
+    """The newest `migrate_from` on the target, or `migrate_to` on the source, of a migration with the other node."""
+    attribute = "migrate_source" if name == "migrate_from" else "migrate_target"
+    found = [op for op in _entries_on(reading, node) if op.name == name]
+    return next((op for op in reversed(found) if op.element.get(attribute) == other.uname), None)
 
 
 def _read_migrated(reading: _Reading, operation: Operation) -> None:
@@ -490,65 +498,61 @@ def _read_migrated(reading: _Reading, operation: Operation) -> None:
     if target is None:
         reading.role = Role.STARTED
         return
-    entries = _entries_on(reading, target)
-    arrival = next(
-        (
-            op
-            for op in reversed(entries)
-            if op.name == "migrate_from" and op.element.get("migrate_source") == source.uname
-        ),
-        None,
-    )
-    later_stop = next((op for op in reversed(entries) if op.name == "stop" and op.rc == OCF_OK), None)
-    if arrival is not None and arrival.status != STATUS_PENDING and arrival.rc == OCF_OK:
-        if later_stop is not None and later_stop.call_id > arrival.call_id:
-            reading.role = Role.STARTED if _is_running(reading, source, operation.call_id) else Role.STOPPED
-            return
+    source_changed = _has_changed(reading, source, operation)
+    arrival = _half_of(reading, target, "migrate_from", source)
+    if arrival is not None and source_changed:
+        return
+    target_moved_on = _has_moved_on(reading, target, operation, arrival)
+    if source_changed and target_moved_on:
+        return
+    is_pending = arrival is None or arrival.status == STATUS_PENDING
+    if arrival is not None and not is_pending and arrival.rc == OCF_OK:
         # It has arrived; the source still has to be tidied up with a stop.
-        reading.role = Role.STARTED
+        reading.role = Role.STOPPED
         resource.dangling_on.append(source.index)
         return
-    if arrival is not None and arrival.status == STATUS_PENDING:
-        reading.role = Role.STARTED
-        if target.is_online and not target.is_unclean:
-            resource.migrating = (source.index, target.index)
-            _add_running(reading.cluster, resource, target, Role.STARTED)
-        return
     reading.role = Role.STARTED
-    if arrival is None and target.is_online and not target.is_unclean and later_stop is None:
-        resource.migrating = (source.index, target.index)
+    is_there = not target_moved_on and target.is_online
+    if is_pending and target.is_online and _is_unknown(reading, target):
+        return
+    if is_there:
         _add_running(reading.cluster, resource, target, Role.STARTED)
-    elif arrival is not None and target.is_online and not target.is_unclean:
-        _add_running(reading.cluster, resource, target, Role.STARTED)
+        if is_pending and source.is_online:
+            resource.migrating = (source.index, target.index)
+    elif not is_pending or not source_changed:
+        _cannot_go_on(reading)
+
+
+def _cannot_go_on(reading: _Reading) -> None:
+    """The migration broke: it has to be started afresh, not migrated."""
+    resource = reading.resource
+    resource.is_failed = resource.must_stop = True
+    resource.failed_on.add(reading.node.index)
+    resource.meta["allow-migrate"] = "false"
 
 
 def _read_failed_migrate_to(reading: _Reading, operation: Operation) -> None:
     """It may be at both ends: wherever the target does not deny it, it has to be stopped there too."""
     reading.role = Role.STARTED
     target = _other_end(reading, operation, "migrate_target")
-    if target is None or not target.is_online or target.is_unclean:
+    if target is None:
         return
-    stopped = _newest_on(reading, target, ("stop",))
-    arrived = _newest_on(reading, target, ("migrate_from", "start"))
-    is_denied = stopped is not None and (arrived is None or stopped.call_id > arrived.call_id)
-    probes = [op for op in _entries_on(reading, target) if op.is_probe]
-    knows_nothing = not _entries_on(reading, target)
-    if is_denied or knows_nothing:
-        return
-    if arrived is None and probes and probes[-1].rc == OCF_NOT_RUNNING:
-        return
-    _add_running(reading.cluster, reading.resource, target, Role.STARTED)
+    arrival = _half_of(reading, target, "migrate_from", reading.node)
+    if not _is_unknown(reading, target) and not _has_moved_on(reading, target, operation, arrival):
+        if target.is_online:
+            _add_running(reading.cluster, reading.resource, target, Role.STARTED)
+    elif not _has_changed(reading, reading.node, operation):
+        reading.resource.dangling_on.append(reading.node.index)
 
 
 def _read_failed_migrate_from(reading: _Reading, operation: Operation) -> None:
     """The target could not take it; the source, if it has not been told to stop, may still have it."""
     reading.role = Role.STARTED
     source = _other_end(reading, operation, "migrate_source")
-    if source is None or not source.is_online or source.is_unclean:
+    if source is None or _is_unknown(reading, source):
         return
-    stopped = _newest_on(reading, source, ("stop",))
-    sent = _newest_on(reading, source, ("migrate_to",))
-    if sent is not None and (stopped is None or stopped.call_id < sent.call_id):
+    sent = _half_of(reading, source, "migrate_to", reading.node)
+    if not _has_moved_on(reading, source, operation, sent) and source.is_online:
         _add_running(reading.cluster, reading.resource, source, Role.STARTED)
 
 
