@@ -325,13 +325,19 @@ def _draft_clone(plan: Plan, clone: Resource) -> None:
     is_up = any(draft.runnable and draft.optional for draft in _of_instances(plan, clone, "start"))
     plan.milestone(clone, "start", optional=not starts)
     plan.milestone(clone, "running", optional=not starts, runnable=is_up or starts)
-    plan.milestone(clone, "stop", optional=not stops)
+    stop = plan.milestone(clone, "stop", optional=not stops)
+    # What runs on top may migrate away from an instance that ends, but not from one that comes back.
+    stop.migratable = not any(_restarts(plan, part) for part in clone.primitives())
     plan.milestone(clone, "stopped", optional=not stops)
     if clone.is_promotable:
         promotes, demotes = _any_happens(plan, clone, "promote"), _any_happens(plan, clone, "demote")
         for task, is_needed in (("promote", promotes), ("promoted", promotes), ("demote", demotes)):
             plan.milestone(clone, task, optional=not is_needed)
         plan.milestone(clone, "demoted", optional=not demotes)
+
+
+def _restarts(plan: Plan, part: Resource) -> bool:
+    return all(any(draft.happens for draft in plan.find(part, task)) for task in ("stop", "start"))
 
 
 def _of_instances(plan: Plan, clone: Resource, task: str) -> list[Draft]:

@@ -94,6 +94,7 @@ class Chooser:
         elif resource.next_role > resource.role and not options.has_quorum and options.no_quorum_policy == "freeze":
             resource.next_role = resource.role
         if not resource.is_managed:
+            resource.next_role = resource.role
             self.settle(resource, next(iter(resource.active), None), force=True)
         elif options.stop_all:
             self.settle(resource, None, force=True)

@@ -408,7 +408,14 @@ class Wishes:
         self._adopt(dependent, work, colocation, primary)
 
     def _follow_promoted_in_role(self, dependent: Resource, clone: Resource, colocation: Colocation) -> None:
-        if self.compatible_instance(dependent, clone, colocation.primary_role) is not None:
+        mine = dependent.homes_next
+        values = {
+            self.attribute(index, colocation.node_attribute)
+            for child in clone.children
+            if child.role_next is colocation.primary_role
+            for index in child.homes_next[:1]
+        }
+        if mine and self.attribute(mine[0], colocation.node_attribute) in values:
             dependent.priority = add(dependent.priority, colocation.score)
         elif colocation.score >= SCORE_INFINITY:
             dependent.priority = MINUS_INFINITY

@@ -62,11 +62,12 @@ def _is_censored(start: Operation, parameters: dict[str, str]) -> bool:
 
 
 def _what_kind(start: Operation, parameters: dict[str, str]) -> Change:
-    names = start.element.get("op-force-restart").split()
+    listed = start.element.get("op-force-restart").split()
     wanted = start.element.get("op-restart-digest")
     if not wanted:
         return Change.RESTART
-    needing_restart = {name: value for name, value in parameters.items() if name in names}
+    # Without a list the digest is one of all parameters, as they are now.
+    needing_restart = {name: value for name, value in parameters.items() if name in listed or not listed}
     return Change.RELOAD if digest(needing_restart, 0, 0) == wanted else Change.RESTART
 
 

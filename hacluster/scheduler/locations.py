@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hacluster.cib.model import SCORE_INFINITY, Cib, Element
+from hacluster.scheduler.digests import parameters_of
 from hacluster.scheduler.failures import effective_fail_count
 from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.references import References
@@ -33,7 +34,7 @@ def score_nodes(cib: Cib, cluster: Cluster, references: References) -> None:
     """Fill in the scores that don't depend on other resources."""
     for constraint in cib.section("constraints").all("rsc_location"):
         for resource, role in targets_of(cluster, constraint, references):
-            for location in _locations(cluster, constraint, role):
+            for location in _locations(cluster, constraint, role, resource):
                 _apply(cluster, resource, location)
     for name in sorted(apply_tickets(cib, cluster, references)):
         banned = dict.fromkeys(range(len(cluster.nodes)), -SCORE_INFINITY)
@@ -59,7 +60,7 @@ def targets_of(cluster: Cluster, constraint: Element, references: References) ->
             yield resource, constraint.get("role")
 
 
-def _locations(cluster: Cluster, constraint: Element, role: str) -> Iterator[_Location]:
+def _locations(cluster: Cluster, constraint: Element, role: str, resource: Resource) -> Iterator[_Location]:
     cause = f"location {constraint.id}"
     discovery = constraint.get("resource-discovery", "always")
     if constraint.get("node"):
@@ -69,10 +70,38 @@ def _locations(cluster: Cluster, constraint: Element, role: str) -> Iterator[_Lo
         yield _Location(scores, constraint_role(role), discovery, cause)
         return
     for rule in constraint.all("rule"):
-        holds = [node for node in cluster.nodes if rule_applies(rule, node.attributes, cluster.now)]
+        rule = _about(rule, constraint, resource)
+        holds = [node for node in cluster.nodes if _holds(rule, node, resource, cluster.now)]
         scores = {node.index: _score_of(rule, node) for node in holds}
         for_role = constraint_role(rule.get("role") or role)
         yield _Location(scores, for_role, discovery, f"{cause} ({_in_words(rule)})")
+
+
+def _holds(rule: Element, node: Node, resource: Resource, now: float) -> bool:
+    """`value-source` asks for a parameter or meta attribute of the resource, as it is on that node."""
+    about: dict[str, str] = {}
+    if any(found.get("value-source") in ("param", "meta") for found in rule.walk()):
+        about = {f"param:{name}": value for name, value in parameters_of(resource, node).items()}
+        about |= {f"meta:{name}": value for name, value in resource.meta.items()}
+    return rule_applies(rule, node.attributes, now, about)
+
+
+def _about(rule: Element, constraint: Element, resource: Resource) -> Element:
+    """The rule with `%1` … in attribute names filled in with what the pattern found in the resource's name."""
+    pattern = constraint.get("rsc-pattern")
+    if not pattern or pattern.startswith("!") or not any("%" in one.get("attribute") for one in rule.walk()):
+        return rule
+    found = re.search(pattern, resource.id)
+    groups = [found[0], *found.groups("")] if found is not None else []
+    return _filled_in(rule, groups)
+
+
+def _filled_in(element: Element, groups: list[str]) -> Element:
+    name = element.get("attribute")
+    for number, text in enumerate(groups):
+        name = name.replace(f"%{number}", text)
+    element = element.with_attributes({"attribute": name}) if "attribute" in element.attributes else element
+    return element.with_children(tuple(_filled_in(child, groups) for child in element.children))
 
 
 def _score_of(rule: Element, node: Node) -> int:

@@ -14,8 +14,10 @@ from hacluster.scheduler.borrowed import resolved
 from hacluster.scheduler.colocations import read_colocations
 from hacluster.scheduler.fencing import draft_fencing_and_shutdowns, hold_back_unsafe_starts
 from hacluster.scheduler.graph import TransitionGraph
+from hacluster.scheduler.health import apply_health
 from hacluster.scheduler.history import read_cluster
 from hacluster.scheduler.locations import score_nodes
+from hacluster.scheduler.locks import apply_shutdown_locks
 from hacluster.scheduler.monitors import draft_probes, draft_running_monitors
 from hacluster.scheduler.notifications import add_notifications, draft_notification_milestones
 from hacluster.scheduler.ordering import make_links, order_by_constraints, order_inside
@@ -35,6 +37,8 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     references = References(cib, cluster)
     read_colocations(cib, cluster, references)
     score_nodes(cib, cluster, references)
+    apply_health(cluster)
+    apply_shutdown_locks(cluster)
     unpack_utilization(cluster, cib.section("nodes").all("node"))
     plan = Plan(cluster)
     draft_configuration_changes(plan)

@@ -110,7 +110,7 @@ def _condition(condition: Element, attributes: Mapping[str, str], now: float, ab
             return _is_about(condition, about, ("class", "provider", "type"))
         case "op_expression":
             return _is_about(condition, about, ("name", "interval"))
-    return _expression(condition, attributes)
+    return _expression(condition, attributes, about)
 
 
 def _is_about(condition: Element, about: Mapping[str, str], names: tuple[str, ...]) -> bool:
@@ -128,12 +128,15 @@ def _is_about(condition: Element, about: Mapping[str, str], names: tuple[str, ..
     return any(name in about for name in names)
 
 
-def _expression(expression: Element, attributes: Mapping[str, str]) -> bool:
+def _expression(expression: Element, attributes: Mapping[str, str], about: Mapping[str, str]) -> bool:
     found = attributes.get(expression.get("attribute"))
     operation = expression.get("operation")
     if operation in ("defined", "not_defined"):
         return (found is not None) == (operation == "defined")
     wanted = expression.get("value")
+    source = expression.get("value-source")
+    if source in ("param", "meta"):
+        wanted = about.get(f"{source}:{wanted}", wanted)
     if found is None:
         # As Pacemaker: an attribute that isn't there equals nothing, and compares as less than everything.
         return operation in ("ne", "lt", "lte")
