@@ -15,7 +15,7 @@ from ninja.files import UploadedFile
 from ninja.security import HttpBearer, SessionAuth
 
 from hacluster.protocol import events as catalogue
-from hacluster.protocol.messages import Events, EventsQuery
+from hacluster.protocol.messages import Events, EventsQuery, Refused
 from webui import agent, commands, jobs, roles
 from webui.actions import Wish
 from webui.commands import Actor, Outcome
@@ -234,6 +234,17 @@ def apply(request: HttpRequest, key: str, order: ApplyOrder) -> Status[dict[str,
         reason=order.reason,
     )
     return Status(200 if outcome.ok else 409, _told(request, outcome))
+
+
+@api.get("/configuration/problems", summary="What is wrong with the running configuration")
+def configuration_problems(request: HttpRequest, lang: str = "en") -> list[dict[str, str]]:
+    from webui import checks, imports
+
+    _needs(request, Right.SEE)
+    cib = agent.current_cib()
+    if isinstance(cib, Refused):
+        raise HttpError(503, cib.reason)
+    return [imports.problem_payload(each, "ja" if lang == "ja" else "en") for each in checks.running_problems(cib)]
 
 
 @api.get("/jobs/{key}", summary="How far long work is")

@@ -19,6 +19,7 @@ from hacluster.cib.model import Cib, Element
 from hacluster.cib.problems import Problem, has_errors
 from hacluster.protocol.messages import Refused
 from webui import agent, commands, jobs, roles
+from webui.checks import Checked, checked
 from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.previews import Preview, preview_of
@@ -66,7 +67,8 @@ class Proposal:
     xml: str
     differences: tuple[Statement, ...]
     preview: Preview
-    problems: tuple[Problem, ...] = field(default_factory=tuple)
+    checked: Checked = field(default_factory=Checked)
+    """What the one validation of configurations says; its places are ids, not cells."""
 
     @property
     def based_on(self) -> str:
@@ -115,6 +117,7 @@ def proposal_of(key: str, sheet: str = "") -> Proposal | str:
         xml=to_xml(changed.configuration),
         differences=tuple(differences(base.configuration, changed.configuration)),
         preview=preview_of(base, changed),
+        checked=checked(base, changed),
     )
 
 
@@ -154,6 +157,9 @@ def apply(
         return Outcome(False, "sheet.has-problems", {"reason": proposal})
     if proposal.based_on != based_on or proposal.preview.digest != digest:
         return Outcome(False, "action.state-moved", preview=proposal.preview)
+    if proposal.checked.refusing:
+        reason = "; ".join(problem.line() for problem in proposal.checked.refusing)
+        return Outcome(False, "sheet.has-problems", {"reason": reason}, proposal.preview)
     cluster = confirm_word()
     if proposal.is_dangerous and (typed != cluster or not reason.strip()):
         return Outcome(False, "sheet.not-confirmed", {"target": cluster}, proposal.preview)
@@ -185,17 +191,7 @@ def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
         "name": reading.name,
         "sheets": list(reading.text.sheets),
         "sheet": reading.text.sheet,
-        "problems": [
-            {
-                "code": each.code,
-                "severity": each.severity.value,
-                "place": each.place,
-                "cell": cell_of(each),
-                "sentence": each.sentence(language),
-                "cure": each.cure(language),
-            }
-            for each in reading.text.problems
-        ],
+        "problems": [problem_payload(each, language) for each in reading.text.problems],
     }
     if reading.has_errors:
         return payload
@@ -204,6 +200,8 @@ def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
         return {**payload, "ok": False, "reason": proposal}
     return {
         **payload,
+        "ok": not proposal.checked.refusing,
+        "configuration_problems": [problem_payload(each, language) for each in proposal.checked.problems],
         "based_on": proposal.based_on,
         "digest": proposal.preview.digest,
         "typed": confirm_word() if proposal.is_dangerous else "",
@@ -213,4 +211,15 @@ def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
         ],
         "preview": proposal.preview.as_payload(),
         "crm": proposal.crm_text,
+    }
+
+
+def problem_payload(problem: Problem, language: str) -> dict[str, str]:
+    return {
+        "code": problem.code,
+        "severity": problem.severity.value,
+        "place": problem.place,
+        "cell": cell_of(problem),
+        "sentence": problem.sentence(language),
+        "cure": problem.cure(language),
     }

@@ -69,6 +69,9 @@ def _apply(job: Job) -> None:
     if str(_configuration_version(proposal.base.version)) != job.request["based_on"]:
         _refuse(job, actor, "the configuration has changed since the preview")
         return
+    if proposal.checked.refusing:
+        _refuse(job, actor, "; ".join(problem.line() for problem in proposal.checked.refusing))
+        return
     jobs.report(job, "simulated", n=len(proposal.preview.changes), done=1)
     jobs.report(job, "sending", version=proposal.base.version, done=2)
     reply = agent.ask(commands.configuration_change(proposal.changed, actor))

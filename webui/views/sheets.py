@@ -15,7 +15,6 @@ from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.roles import Right, may, needs
 from webui.sentences import sentence
-from webui.sheetport import cell_of
 
 
 @needs(Right.SEE)
@@ -50,16 +49,7 @@ def reading(request: HttpRequest, key: str) -> HttpResponse:
 def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int = 200) -> HttpResponse:
     read = imports.reading_of(key, sheet)
     language = wording.language()
-    problems = [
-        {
-            "severity": each.severity.value,
-            "place": each.place,
-            "cell": cell_of(each),
-            "sentence": each.sentence(language),
-            "cure": each.cure(language),
-        }
-        for each in read.text.problems
-    ]
+    problems = [imports.problem_payload(each, language) for each in read.text.problems]
     context = {"reading": read, "problems": problems, "grid": _grid(read, problems), "refusal": refusal}
     context["errors"] = sum(each["severity"] == "error" for each in problems)
     if not read.has_errors:
@@ -69,12 +59,32 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
         else:
             context |= {
                 "proposal": proposal,
+                "found": _found(proposal, read, language),
                 "preview": proposal.preview,
                 "once": uuid.uuid4().hex,
                 "confirm_word": imports.confirm_word() if proposal.is_dangerous else "",
                 "may_apply": may(request.user, Right.CONFIGURE),
             }
     return render(request, "sheet.html", context, status=status)
+
+
+def _found(proposal: imports.Proposal, read: imports.Reading, language: str) -> list[dict[str, object]]:
+    """What the validation of configurations says, each finding with the cell that names its object."""
+    cells = {text: f"{column_letter(place + 1)}{number}" for number, place, text in _texts_backwards(read)}
+    return [
+        {
+            **imports.problem_payload(each, language),
+            "cell": cells.get(each.place, ""),
+            "refuses": each in proposal.checked.refusing,
+        }
+        for each in proposal.checked.problems
+    ]
+
+
+def _texts_backwards(read: imports.Reading) -> list[tuple[int, int, str]]:
+    """(row, place, text) from the last cell to the first, so that the first of a text is the one that stays."""
+    rows = enumerate(read.text.rows, 1)
+    return [(number, place, text) for number, row in rows for place, text in enumerate(row) if text][::-1]
 
 
 def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, object]:

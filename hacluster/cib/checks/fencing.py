@@ -45,7 +45,7 @@ NODE_LEFT_OUT = warning(
 UNKNOWN_TARGET = warning(
     "fencing-unknown-node",
     "{id} names {node}, which is no node of the cluster",
-    "{id} が対象とする {node} はクラスタのノードではありません",
+    "{id} が対象とする {node} はクラスターのノードではありません",
     "correct the host list (nodes: {nodes})",
     "hostlist を修正してください（ノード: {nodes}）",
 )

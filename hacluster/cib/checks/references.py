@@ -80,7 +80,7 @@ NO_PATH = error(
 UNKNOWN_NODE = warning(
     "unknown-node",
     "{owner} names the node {name}, which the cluster does not have",
-    "{owner} が指定するノード {name} はクラスタにありません",
+    "{owner} が指定するノード {name} はクラスターにありません",
     "correct the name (nodes: {nodes})",
     "ノード名を修正してください（ノード: {nodes}）",
 )

@@ -6,15 +6,20 @@ import pytest
 from openpyxl import load_workbook
 
 from hacluster.cib.model import Cib
-from hacluster.protocol.messages import CibChange
+from hacluster.protocol.messages import AgentActionResult, AgentActionRun, CibChange
 from tests.fake_agent import pair
 from tests.sheets_for_tests import BAD, GOOD
-from webui import commands, imports, jobs, tasks
+from webui import checks, commands, imports, jobs, tasks
 from webui.annotated import annotated_copy
 from webui.commands import Actor
 from webui.models import AuditEntry, Job, Revision
 
 ACTOR = Actor("admin", "192.0.2.1")
+
+
+@pytest.fixture(autouse=True)
+def nothing_asked_yet():
+    checks.forget()
 
 
 @pytest.fixture
@@ -136,6 +141,43 @@ def test_a_sheet_that_stops_services_asks_for_the_cluster_name(agent, users, upl
     assert proposal.is_dangerous
     assert apply(users, key, proposal, typed="").code == "sheet.not-confirmed"
     assert apply(users, key, proposal, reason=" ").code == "sheet.not-confirmed"
+
+
+TWO_ORDERS = """\
+,ADDITIONAL_CONFIG
+,,config
+,,order o1 prmEx prmPg
+,,order o2 prmPg prmEx
+"""
+META_DATA = """<resource-agent name="Dummy"><parameters/><actions>
+<action name="start" timeout="90s"/></actions></resource-agent>"""
+
+
+def test_what_is_wrong_with_the_configuration_is_told_beside_the_sheet(uploaded, browser_of):
+    text = browser_of("admin").get(f"/sheets/{uploaded(GOOD)}/").text
+    assert "prmEx has no monitor" in text or "prmEx に monitor がありません" in text
+    assert "prmEx · E9" in text
+
+
+def test_a_circle_refuses_the_sheet(agent, users, uploaded, by_hand):
+    key = uploaded(GOOD + TWO_ORDERS)
+    proposal = imports.proposal_of(key)
+    assert [problem.code for problem in proposal.checked.refusing] == ["cib.order-circle"]
+    assert apply(users, key, proposal).code == "sheet.has-problems"
+    assert not imports.payload_of(key, "", "en")["ok"]
+
+
+def test_what_the_agents_advise_is_asked_once(agent, uploaded):
+    agent.answers[AgentActionRun] = lambda _: AgentActionResult(rc=0, output=META_DATA, errors="")
+    for _ in range(2):
+        codes = [problem.code for problem in imports.proposal_of(uploaded(GOOD)).checked.problems]
+        assert "cib.timeout-below-advice" in codes
+    assert len([each for each in agent.asked if isinstance(each, AgentActionRun)]) == 1
+
+
+def test_a_script_reads_what_is_wrong_with_the_running_configuration(agent, browser_of):
+    found = browser_of("admin").get("/api/v1/configuration/problems?lang=ja").json()
+    assert {"code", "severity", "place", "sentence", "cure", "cell"} == set(found[0])
 
 
 @pytest.mark.parametrize(
