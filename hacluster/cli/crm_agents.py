@@ -7,9 +7,13 @@ agents that it does not list are found where Debian and cluster-glue put them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hacluster.cli.cluster import live
 from hacluster.cli.exits import CommandFailed, Exit
+
+if TYPE_CHECKING:
+    from hacluster.cib.model import Element
 
 STANDARDS = ("ocf", "lsb", "service", "stonith")
 """In the order of `crm_resource --list-standards`."""
@@ -66,3 +70,48 @@ def split(name: str) -> Agent:
         return standard, "", rest
     provider, has_provider, kind = rest.partition(":")
     return (standard, provider, kind) if has_provider else (standard, "heartbeat", provider)
+
+
+def split_loosely(name: str) -> Agent:
+    """As in crm text, where a bare type is ocf:heartbeat."""
+    return split(name) if ":" in name else ("ocf", "heartbeat", name)
+
+
+def description(name: str, xml: str) -> list[str]:
+    """An agent's metadata for reading: what it does, its parameters, how long its operations may take."""
+    from hacluster.cib.codec import parse_xml
+    from hacluster.cib.model import Element
+    from hacluster.cib.problems import Problem
+
+    parsed = parse_xml(xml)
+    if isinstance(parsed, Problem):
+        raise CommandFailed(Exit.DATAERR, f"{name}: its metadata can't be read: {parsed.line()}")
+    short = _said(parsed, "shortdesc")
+    lines = [f"{short} ({name})" if short else name, "", *_said(parsed, "longdesc").splitlines(), ""]
+    parameters = list((parsed.find("parameters") or Element("parameters")).all("parameter"))
+    if parameters:
+        lines += ["Parameters (*: required, []: default):", ""]
+    for parameter in parameters:
+        lines += [*_parameter_lines(parameter), ""]
+    actions = list((parsed.find("actions") or Element("actions")).all("action"))
+    if actions:
+        lines += ["Operations' defaults (advisory minimum):", ""]
+    for action in actions:
+        given = (f"{key}={value}" for key, value in action.attributes.items() if key != "name")
+        lines.append(f"    {action.get('name'):<13} {' '.join(given)}".rstrip())
+    return lines
+
+
+def _said(element: Element, tag: str) -> str:
+    """The English text of a description."""
+    texts = {found.get("lang", "en"): found.text.strip() for found in element.all(tag)}
+    return texts.get("en") or next(iter(texts.values()), "")
+
+
+def _parameter_lines(parameter: Element) -> list[str]:
+    content = parameter.find("content")
+    kind = content.get("type", "string") if content else "string"
+    default = f", [{content.get('default')}]" if content and content.get("default") else ""
+    mark = "*" if parameter.get("required") in ("1", "true", "yes") else ""
+    head = f"{parameter.get('name')}{mark} ({kind}{default}): {_said(parameter, 'shortdesc')}".rstrip()
+    return [head, *(f"    {line.strip()}" for line in _said(parameter, "longdesc").splitlines())]

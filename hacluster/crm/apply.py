@@ -143,12 +143,15 @@ def _merge_resources(cib: Cib, wanted: Element) -> Cib:
     section = cib.section("resources")
     section = section if section is not NOTHING else Element("resources")
     for element in wanted.children:
-        members = {found.id for found in element.walk() if found is not element and _is_resource(found)}
-        section = _without(section, members)
-        if any(found.id == element.id for found in section.walk()):
-            section = _replace_deep(section, element)
-        else:
+        inside = {found.id for found in element.walk() if found is not element and _is_resource(found)}
+        section = _without(section, inside)
+        old = next((found for found in section.walk() if _is_resource(found) and found.id == element.id), None)
+        if old is None:
             section = section.with_child(element)
+        else:
+            section = _replace_deep(section, element)
+            # A member that the text no longer names is a resource of its own again: leaving out deletes nothing.
+            section = section.with_children((*section.children, *members(old)))
     return cib.with_section(section)
 
 

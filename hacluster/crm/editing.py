@@ -82,6 +82,28 @@ BAD_NAME = ProblemKind(
 _XML_NAME = re.compile(r"[A-Za-z_][\w.\-]*", re.ASCII)
 
 
+# ---------------------------------------------------------------- edit
+
+
+def emptied(cib: Cib, chosen: list[str]) -> Cib:
+    """Without the settings that an edited text says anew: a pair that is missing there shall be missing afterwards.
+
+    Loading merges pairs into properties and sets into nodes, since a text usually adds something. `chosen`: these
+    objects only; none means all.
+    """
+
+    def change(element: Element) -> Element:
+        if chosen and element.id not in chosen and element.get("uname", "-") not in chosen:
+            return element
+        return element.with_children(())
+
+    for tag in ("crm_config", "nodes", "rsc_defaults", "op_defaults"):
+        section = cib.section(tag)
+        if section.children:
+            cib = cib.with_section(section.mapping_children(change))
+    return cib
+
+
 # ---------------------------------------------------------------- delete
 
 

@@ -98,7 +98,7 @@ class TestCrm:
         crm.main(["configure", "show", "grp"])
         assert "target-role=Stopped" in capsys.readouterr().out
 
-    @pytest.mark.parametrize("words", [["nolevel"], ["configure", "nocommand"], ["resource", "stop"], ["ra"]])
+    @pytest.mark.parametrize("words", [["nolevel"], ["configure", "nocommand"], ["resource", "stop"], ["ra", "x"]])
     def test_a_wrong_call_ends_with_the_usage_code_and_a_sentence(self, file, words, capsys):
         assert crm.main(words) in (Exit.USAGE, Exit.UNIMPLEMENT_FEATURE)
         assert capsys.readouterr().err.startswith("crm: ")

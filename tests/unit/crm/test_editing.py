@@ -151,3 +151,9 @@ class TestLoadingUpdates:
 
     def test_a_constraint_may_refer_to_a_tag_that_is_there(self, cib):
         assert load(cib, "location l2 marked 50: n1\n", Mode.UPDATE).is_loaded
+
+    def test_a_member_that_a_text_leaves_out_is_a_resource_of_its_own(self, cib):
+        shown = show(load(cib, "clone cln d\n", Mode.UPDATE).cib.configuration)
+        for line in ("clone cln d", "group one c", "primitive c Dummy"):
+            assert line in shown
+        assert "primitive b Dummy" in show(load(cib, "group grp a\n", Mode.UPDATE).cib.configuration)
