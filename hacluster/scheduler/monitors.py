@@ -57,7 +57,7 @@ def active_monitors(history: list[Operation]) -> list[Operation]:
 def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operation) -> None:
     configured = [op for op in resource.operations if op.name == "monitor" and op.interval_ms == operation.interval_ms]
     if resource.in_maintenance or node.is_in_maintenance or not any(op.enabled for op in configured):
-        _cancel(plan, resource, node, operation.interval_ms)
+        plan.order_before(resource, "stop", _cancel(plan, resource, node, operation.interval_ms))
         if not resource.in_maintenance and raw_fail_count(resource, node)[0]:
             clear_failcount(plan.cluster, resource, node)
         return
@@ -77,7 +77,6 @@ def _cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> Dra
         return known[0]
     draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, detail="monitor")
     plan.add(draft, f"cancel_{interval_ms}")
-    plan.order_before(resource, "stop", draft)
     return draft
 
 

@@ -25,6 +25,7 @@ from hacluster.scheduler.plan import (
     SERIALIZE,
     TELLS_FIRST,
     TELLS_THEN,
+    UNLESS_MIGRATED,
     Draft,
     Order,
     Plan,
@@ -314,6 +315,40 @@ class _Constraint:
 
 
 # ---------------------------------------------------------------- rules become links
+
+
+def order_migrations(plan: Plan) -> None:
+    """What a start or stop has to wait for, the migration that takes its place waits for too."""
+    for order in list(plan.orders):
+        first, then = order.first, order.then
+        if first is None or then is None or first is then or _is_within(first, then) or _is_within(then, first):
+            continue
+        if not _migrates(plan, then):
+            continue
+        tasks = order.first_task, order.then_task
+        plain = ORDER | (UNLESS_MIGRATED if _migrates(plan, first) else 0)
+        match tasks:
+            case ("start", "start"):
+                if _migrates(plan, first):
+                    plan.order(first, "migrate_from", then, "migrate_to", ORDER)
+                plan.order(first, "start", then, "migrate_to", plain)
+            case ("stop", "stop") | ("demote", "stop"):
+                plan.order(first, tasks[0], then, "migrate_to", plain)
+                if then.migrating is not None:
+                    plan.order(first, tasks[0], then, "migrate_from", plain)
+            case ("promote", "start"):
+                plan.order(first, "promote", then, "migrate_to", plain)
+
+
+def _migrates(plan: Plan, resource: Resource) -> bool:
+    return bool(plan.find(resource, "migrate_from"))
+
+
+def _is_within(outer: Resource, inner: Resource) -> bool:
+    above = inner.parent
+    while above is not None and above is not outer:
+        above = above.parent
+    return above is outer
 
 
 def make_links(plan: Plan) -> None:

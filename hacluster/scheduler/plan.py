@@ -53,6 +53,9 @@ ON_NODE = 1 << 16
 LOAD = 1 << 17
 """A place is given up on a node before another resource takes it."""
 
+UNLESS_MIGRATED = 1 << 18
+"""As ORDER, where the first is no part of a migration."""
+
 _ACTIVE_TASKS = ("start", "promote")
 
 

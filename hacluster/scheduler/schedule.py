@@ -20,7 +20,7 @@ from hacluster.scheduler.locations import score_nodes
 from hacluster.scheduler.locks import apply_shutdown_locks
 from hacluster.scheduler.monitors import draft_probes, draft_running_monitors
 from hacluster.scheduler.notifications import add_notifications, draft_notification_milestones
-from hacluster.scheduler.ordering import make_links, order_by_constraints, order_inside
+from hacluster.scheduler.ordering import make_links, order_by_constraints, order_inside, order_migrations
 from hacluster.scheduler.plan import Plan
 from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
@@ -51,6 +51,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     order_by_constraints(plan, cib, references)
     draft_fencing_and_shutdowns(plan)
     hold_back_unsafe_starts(plan)
+    order_migrations(plan)
     make_links(plan)
     settle(plan)
     order_probes(plan)

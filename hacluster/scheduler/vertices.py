@@ -17,6 +17,7 @@ from hacluster.scheduler.plan import (
     SERIALIZE,
     TELLS_FIRST,
     TELLS_THEN,
+    UNLESS_MIGRATED,
     Draft,
     Link,
     Plan,
@@ -82,6 +83,8 @@ def _is_input(link: Link) -> bool:
     if not first.runnable and not strength & ~_WEAK:
         return False
     if strength & MIGRATES_FIRST and not first.runnable:
+        return False
+    if strength & UNLESS_MIGRATED and first.migratable:
         return False
     is_left_behind = first.migratable and first.kind is ActionKind.STOP
     if strength & ~_WEAK == 0 and is_left_behind and first.resource is not then.resource:
