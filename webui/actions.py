@@ -5,10 +5,10 @@ Reads the current CIB and a `Wish`; gives an `Order`, or a `Refusal`. Pure: prev
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum
 
+from hacluster.cib import placement
 from hacluster.cib.model import Cib, Element
 from webui.picture import Picture, nvpairs
 
@@ -131,23 +131,9 @@ def _move(wish: Wish, cib: Cib, picture: Picture) -> Order | Refusal:
         return Refusal("no-target")
     if not picture.nodes[wish.node].can_host:
         return Refusal("target-cannot-host", (("node", wish.node),))
-    identity = f"cli-prefer-{wish.target}"
-    constraint = Element(
-        "rsc_location",
-        {"id": identity, "rsc": wish.target, "role": "Started", "node": wish.node, "score": "INFINITY"},
-    )
-    # A stickiness of INFINITY (usual in two-node sheets) outweighs any preference, so that the nodes it runs on now are
-    # closed to it meanwhile, as `force` does.
-    bans = [_ban(wish.target, node) for node in _places(wish.target, picture) if node != wish.node]
-    kept = [each for each in cib.section("constraints").children if not _is_temporary(each, wish.target)]
-    changed = _with_children(cib, "constraints", (*kept, *bans, constraint))
-    return Order(wish, changed, True, f"crm resource move {wish.target} {wish.node} force", Tier.DIALOG, identity)
-
-
-def _ban(resource: str, node: str) -> Element:
-    identity = f"cli-ban-{resource}-on-{node}"
-    said = {"id": identity, "rsc": resource, "role": "Started", "node": node, "score": "-INFINITY"}
-    return Element("rsc_location", said)
+    changed = placement.moved(cib, wish.target, wish.node, off=_places(wish.target, picture))
+    command = f"crm resource move {wish.target} {wish.node} force"
+    return Order(wish, changed, True, command, Tier.DIALOG, placement.prefer_id(wish.target))
 
 
 def _places(resource: str, picture: Picture) -> list[str]:
@@ -161,21 +147,10 @@ def _places(resource: str, picture: Picture) -> list[str]:
 
 
 def _unmove(wish: Wish, cib: Cib) -> Order | Refusal:
-    section = cib.section("constraints")
-    kept = [each for each in section.children if not _is_temporary(each, wish.target)]
-    if len(kept) == len(section.children):
+    changed = placement.cleared(cib, wish.target)
+    if changed is cib:
         return Refusal("no-placement", (("target", wish.target),))
-    return Order(
-        wish, _with_children(cib, "constraints", kept), True, f"crm resource unmove {wish.target}", Tier.PREVIEW
-    )
-
-
-def is_temporary_id(identity: str) -> bool:
-    return identity.startswith(("cli-prefer-", "cli-ban-"))
-
-
-def _is_temporary(element: Element, resource: str) -> bool:
-    return element.id == f"cli-prefer-{resource}" or element.id.startswith(f"cli-ban-{resource}-on-")
+    return Order(wish, changed, True, f"crm resource unmove {wish.target}", Tier.PREVIEW)
 
 
 def _target_role(wish: Wish, cib: Cib) -> Order:
@@ -220,11 +195,6 @@ def _with_node_state(cib: Cib, node: str, attributes: dict[str, str], *, forget:
         return changed.with_children(()) if forget else changed
 
     return cib.with_status(cib.status.mapping_children(change))
-
-
-def _with_children(cib: Cib, section: str, children: Iterable[Element]) -> Cib:
-    old = cib.section(section)
-    return cib.with_section(Element(section, old.attributes, tuple(children), old.text))
 
 
 def _with_pair(owner: Element, tag: str, set_id: str, name: str, value: str) -> Element:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from asgiref.sync import sync_to_async
 
-from webui.actions import is_temporary_id
+from hacluster.cib.placement import is_temporary_id
 
 if TYPE_CHECKING:
     from webui.feed import Feed, View

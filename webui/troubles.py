@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from hacluster.cib.model import Cib
+from hacluster.cib.placement import is_temporary_id
 from hacluster.protocol.messages import AgentInfo
-from webui.actions import is_temporary_id
 from webui.picture import Picture, Problem, is_yes
 
 SEVERITIES = ("critical", "major", "warning", "info")

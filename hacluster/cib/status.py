@@ -151,13 +151,13 @@ def _with_state(cib: Cib, uname: str, state: Element | None) -> Cib:
     return cib if state is None else cib.with_status(cib.status.with_child(state))
 
 
-def with_node_state(cib: Cib, uname: str, attributes: Mapping[str, str]) -> Cib:
-    """The CIB with these attributes of a node's state set, and the node's state made when there was none."""
+def with_node_state(cib: Cib, uname: str, attributes: Mapping[str, str | None]) -> Cib:
+    """The CIB with these attributes of a node's state set, or taken away by None; the state is made where needed."""
     state = node_state(cib, uname)
     if state is None:
-        identity = node_ids(cib).get(uname, uname)
+        identity = attributes.get("id") or node_ids(cib).get(uname, uname)
         state = Element("node_state", {"id": identity, "uname": uname})
-    if all(state.get(name, "\0") == value for name, value in attributes.items()):
+    elif all(state.attributes.get(name) == value for name, value in attributes.items()):
         return cib
     return _with_state(cib, uname, state.with_attributes(attributes))
 
@@ -198,14 +198,18 @@ def with_operation(
     return with_history(cib, uname, _with_child(lrm, _replaced(resources, "lrm_resource", new.id, new)))
 
 
+def with_resource_history(cib: Cib, uname: str, resource: str, history: Element | None) -> Cib:
+    """The CIB with one `<lrm_resource>` of a node replaced; None: the node has never heard of the resource."""
+    state = node_state(cib, uname) or Element("node_state", {"id": node_ids(cib).get(uname, uname), "uname": uname})
+    lrm = state.find("lrm") or Element("lrm", {"id": state.id})
+    resources = lrm.find("lrm_resources") or Element("lrm_resources")
+    changed = _replaced(resources, "lrm_resource", resource, history)
+    return cib if changed is resources else with_history(cib, uname, _with_child(lrm, changed))
+
+
 def without_resource_history(cib: Cib, uname: str, resource: str) -> Cib:
     """The CIB in which the node has never heard of the resource."""
-    state = node_state(cib, uname)
-    lrm = state.find("lrm") if state else None
-    resources = lrm.find("lrm_resources") if lrm else None
-    if lrm is None or resources is None:
-        return cib
-    return with_history(cib, uname, _with_child(lrm, _replaced(resources, "lrm_resource", resource, None)))
+    return with_resource_history(cib, uname, resource, None)
 
 
 def _with_child(parent: Element, child: Element) -> Element:

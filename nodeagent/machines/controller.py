@@ -13,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from hacluster.cib.model import Cib, Element
+from hacluster.cib.status import node_state
 from hacluster.protocol import events
 from hacluster.protocol.messages import TransitionProgress
 from hacluster.protocol.peers import ActionDone, HistoryChanged, HistoryEntry, LeaveGranted, ProgressSpread
@@ -37,7 +38,6 @@ from nodeagent.machines.failover import Failover
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import FEATURE_SET, Machine, Situation, on, on_message
 from nodeagent.machines.status_section import (
-    node_state,
     with_lrm,
     with_lrm_resource,
     with_node_state,

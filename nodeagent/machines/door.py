@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from hacluster.cib import operations
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Cib, Element
+from hacluster.cib.status import node_state
 from hacluster.protocol import events
 from hacluster.protocol import messages as say
 from hacluster.protocol.messages import Reply, Request
@@ -33,7 +34,7 @@ from nodeagent.machines.fencing import Fencing
 from nodeagent.machines.journal import Journal
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import Machine, Situation, on, on_message
-from nodeagent.machines.status_section import attributes_of, node_state, with_lrm_resource
+from nodeagent.machines.status_section import attributes_of, with_lrm_resource
 from nodeagent.machines.transition import failcount_names
 
 EXIT_NO_DC = 113
