@@ -104,8 +104,8 @@ class Node:
         return self.step(DeadlineReached(), now_ms, wall_ms)
 
     def next_deadline_ms(self) -> int | None:
-        deadlines = (machine.next_deadline_ms() for machine in self._machines)
-        return min((deadline for deadline in deadlines if deadline is not None), default=None)
+        deadlines = [deadline for each in self._machines if (deadline := each.next_deadline_ms()) is not None]
+        return min(deadlines) if deadlines else None
 
     def step(self, event: Event, now_ms: int, wall_ms: int) -> list[Effect]:
         self.here.now_ms, self.here.wall_ms = now_ms, wall_ms

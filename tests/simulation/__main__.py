@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
 import time
 from collections import Counter
@@ -33,6 +34,8 @@ def main() -> int:
 
 def run_many(first: int, count: int, scheduler: Scheduler, *, until_caught: bool = False) -> int:
     began = time.process_time()
+    # The frozen trees hold no circles; looking for them often costs a sixth of the time.
+    gc.set_threshold(200_000, 20, 20)
     counts: Counter[str] = Counter()
     failed = []
     for seed in range(first, first + count):

@@ -10,6 +10,7 @@ import heapq
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from hacluster.cib.model import Cib, Element
 from hacluster.protocol import messages as say
@@ -165,15 +166,15 @@ class Host:
         assert self.liveness is not None
         self.beat_seq += 1
         beat = Heartbeat(self.name, self.disk.incarnation, self.beat_seq, self.liveness.hears(), self.is_leaving)
-        for link in LINKS:
-            for peer in self.world.names:
-                if peer != self.name:
-                    self.world.send_datagram(self.name, peer, link, beat)
+        self.world.send_datagrams(self.name, beat)
 
     def receive_beat(self, beat: Heartbeat, link: str) -> None:
         assert self.liveness is not None
-        self.liveness_facts(self.liveness.heartbeat(beat, link, self.world.now_ms))
-        self._set_wake()
+        facts = self.liveness.heartbeat(beat, link, self.world.now_ms)
+        self.liveness_facts(facts)
+        # A heartbeat that says nothing new only puts deadlines off, so that the wake that is set comes early enough.
+        if facts or self.wake_ms is None or self.wake_ms <= self.world.now_ms:
+            self._set_wake()
 
     def liveness_facts(self, facts: list[fact.Event]) -> None:
         for one in facts:
@@ -402,24 +403,33 @@ class World:
 
     # Network
 
-    def send_datagram(self, sender: str, receiver: str, link: str, beat: Heartbeat) -> None:
-        if (sender, receiver, link) in self.cut:
+    def send_datagrams(self, sender: str, beat: Heartbeat) -> None:
+        """To every peer over every link. What arrives at the same moment is one entry of the queue, in the same order."""
+        arrivals: dict[int, list[tuple[Host, str]]] = {}
+        for link in LINKS:
+            for receiver, target in self.hosts.items():
+                if receiver == sender or (sender, receiver, link) in self.cut:
+                    continue
+                for delay in self.faults.datagram_delays_ms(sender, receiver, link):
+                    arrivals.setdefault(delay, []).append((target, link))
+        for delay, targets in arrivals.items():
+            self.at(self.now_ms + delay, partial(self._datagrams_arrive, beat, targets))
+
+    def _datagrams_arrive(self, beat: Heartbeat, targets: list[tuple[Host, str]]) -> None:
+        for target, link in targets:
+            self._datagram_arrives(target, beat, link)
+
+    def _datagram_arrives(self, target: Host, beat: Heartbeat, link: str) -> None:
+        if not target.is_up:
             return
-        for delay in self.faults.datagram_delays_ms(sender, receiver, link):
-            target = self.hosts[receiver]
-
-            def arrive(target: Host = target) -> None:
-                if target.is_up:
-                    life = target.life
-                    if self.now_ms < target.frozen_until:
-                        self.at(
-                            target.frozen_until,
-                            lambda: target.receive_beat(beat, link) if target.life == life and target.is_up else None,
-                        )
-                    else:
-                        target.receive_beat(beat, link)
-
-            self.at(self.now_ms + delay, arrive)
+        if self.now_ms >= target.frozen_until:
+            target.receive_beat(beat, link)
+            return
+        life = target.life
+        self.at(
+            target.frozen_until,
+            lambda: target.receive_beat(beat, link) if target.life == life and target.is_up else None,
+        )
 
     def send_stream(self, sender: Host, peer: str, data: bytes) -> None:
         """Reliable and in order; gone when either end starts a new stream."""
