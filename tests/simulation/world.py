@@ -404,7 +404,7 @@ class World:
     # Network
 
     def send_datagrams(self, sender: str, beat: Heartbeat) -> None:
-        """To every peer over every link. What arrives at the same moment is one entry of the queue, in the same order."""
+        """To every peer over every link. What arrives at the same moment is one entry of the queue, order kept."""
         arrivals: dict[int, list[tuple[Host, str]]] = {}
         for link in LINKS:
             for receiver, target in self.hosts.items():
