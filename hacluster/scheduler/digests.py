@@ -49,7 +49,9 @@ def change_of(resource: Resource, node: Node) -> Change:
         return Change.NONE
     newest = starts[-1]
     known = newest.element.get("op-digest")
-    if not known or known == digest(parameters_of(resource, node), 0, 0):
+    if not known:
+        return Change.RESTART if newest.name == "start" and newest.rc == 0 else Change.NONE
+    if known == digest(parameters_of(resource, node), 0, 0):
         return Change.NONE
     if _is_censored(newest, parameters_of(resource, node)):
         return Change.NONE

@@ -135,5 +135,13 @@ def _notify_after_fencing(plan: Plan, clone: Resource) -> None:
         plan.link(plan.fences[stop.node.index], post, ORDER)
     for member in clone.primitives():
         for node, _, is_told_after in _listening(plan, member, "stop"):
-            if is_told_after:
+            if not is_told_after:
+                continue
+            told = plan.find(member, "notify_post_stopped", node)
+            if told:
+                # One word for both: that the fencing has ended says that it has stopped.
+                told[0].detail = "post_stonith"
+                plan.link(post, told[0], ORDER)
+                plan.link(told[0], post_done, ORDER)
+            else:
                 _notify(plan, member, node, "post_stonith", post, post_done)

@@ -224,10 +224,22 @@ def operation_failed(cib: Cib, task_key: str, node: str, rc: int, now: float) ->
         provider=agent[1],
         type=agent[2],
         interval_ms=int(interval),
+        digests=_digests_of(cib, node, resource, task_key),
     )
     cib = carry_out(cib, action, rc, _highest_call(cib) + 1, now)
     is_failure = rc != 0 and not (name == "monitor" and interval == "0" and rc in (7, 8))
     return _counted(cib, node, f"{resource}#{name}_{interval}", now) if is_failure else cib
+
+
+def _digests_of(cib: Cib, node: str, resource: str, task_key: str) -> dict[str, str]:
+    """The digests of the same operation's last result: it failed with the parameters it had."""
+    state = node_state(cib, node)
+    entries = [] if state is None else [entry for entry in history_of(state) if entry.id == resource]
+    for entry in entries:
+        for op in entry.all("lrm_rsc_op"):
+            if op.get("operation_key") == task_key:
+                return {name: value for name, value in op.attributes.items() if name.startswith("op-") and "dig" in name}
+    return {}
 
 
 def _counted(cib: Cib, node: str, key: str, now: float) -> Cib:

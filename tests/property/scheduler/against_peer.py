@@ -1,0 +1,100 @@
+"""Our decisions against those of Debian's `crm_simulate`, on random clusters.
+
+`python -m tests.property.scheduler.against_peer FIRST COUNT` prints the seeds on which they differ, and how.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from hacluster.cib.codec import parse_xml, to_xml
+from hacluster.cib.model import Cib, Element
+from hacluster.scheduler.graph import Action
+from hacluster.scheduler.schedule import schedule
+from tests.property.scheduler.clusters import NOW, cluster
+
+PEER = shutil.which("crm_simulate")
+
+
+def ours(cib: Cib) -> Counter[str]:
+    return Counter(_said(action) for action in schedule(cib, NOW).actions if not action.pseudo)
+
+
+def _said(action: Action) -> str:
+    match action.kind:
+        case "fence":
+            return f"fence {action.node}"
+        case "shutdown":
+            return f"shutdown {action.node}"
+    name = action.resource.rpartition(":")[0] or action.resource if ":" in action.resource else action.resource
+    more = f" {action.interval_ms}" if action.kind in ("monitor", "cancel") else ""
+    more = f" {action.detail}" if action.kind == "notify" else more
+    return f"{action.kind.value} {name} {action.node}{more}"
+
+
+def peers(cib: Cib) -> Counter[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        given, graph = Path(folder) / "cib.xml", Path(folder) / "graph.xml"
+        given.write_bytes(to_xml(cib.root).encode() if isinstance(to_xml(cib.root), str) else to_xml(cib.root))
+        words = [PEER or "crm_simulate", "-x", str(given), "-R", "-Q", "-G", str(graph)]
+        environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+        subprocess.run(words, capture_output=True, check=True, timeout=60, env=environment)
+        root = parse_xml(graph.read_bytes())
+    assert isinstance(root, Element), root
+    return Counter(
+        word
+        for synapse in root.all("synapse")
+        for found in synapse.all("action_set")
+        for event in found.children
+        if (word := _peer_said(event))
+    )
+
+
+def _peer_said(event: Element) -> str:
+    task, node = event.get("operation"), event.get("on_node")
+    details = next(event.all("attributes"), Element("attributes"))
+    if event.tag == "pseudo_event":
+        return ""
+    if task == "stonith":
+        return f"fence {node}"
+    if task == "do_shutdown":
+        return f"shutdown {node}"
+    primitive = next(event.all("primitive"), Element("primitive"))
+    name = primitive.id.rpartition(":")[0] if ":" in primitive.id else primitive.id
+    if task in ("monitor", "cancel"):
+        key = event.get("operation_key").rpartition("_")[2]
+        interval = details.get("CRM_meta_interval", "0") if task == "monitor" else details.get("CRM_meta_interval", key)
+        return f"{task} {name} {node} {interval}"
+    if task == "notify":
+        kind, what = details.get("CRM_meta_notify_key_type"), details.get("CRM_meta_notify_key_operation")
+        return f"notify {name} {node} {kind}_{what}"
+    return f"{ {'delete': 'delete', 'clear_failcount': 'clear_failcount'}.get(task, task)} {name} {node}"
+
+
+def difference(seed: int) -> list[str]:
+    """`- start rsc1 node1` for what only the peer does, `+ …` for what only we do."""
+    cib = cluster(seed)
+    mine, theirs = ours(cib), peers(cib)
+    return [f"- {word}" for word in sorted(theirs - mine)] + [f"+ {word}" for word in sorted(mine - theirs)]
+
+
+def main() -> int:
+    first, count = int(sys.argv[1]), int(sys.argv[2])
+    different = 0
+    for seed in range(first, first + count):
+        found = difference(seed)
+        if found:
+            different += 1
+            print(f"seed {seed}: {len(found)}: {'; '.join(found[:8])}", flush=True)
+    print(f"{count} clusters, {different} different")
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
