@@ -79,6 +79,7 @@ class Situation:
             "op-status": str(status),
             "transition-key": f"{action.id}:1:{action.expected_rc}:x",
             "last-rc-change": str(int(NOW)),
+            **action.digests,
         }
         resource = {"id": action.resource, "type": action.type, "class": action.standard}
         self.cib = with_operation(self.cib, node, resource, Element("lrm_rsc_op", entry))

@@ -238,7 +238,9 @@ def _digests_of(cib: Cib, node: str, resource: str, task_key: str) -> dict[str, 
     for entry in entries:
         for op in entry.all("lrm_rsc_op"):
             if op.get("operation_key") == task_key:
-                return {name: value for name, value in op.attributes.items() if name.startswith("op-") and "dig" in name}
+                return {
+                    name: value for name, value in op.attributes.items() if name.startswith("op-") and "dig" in name
+                }
     return {}
 
 

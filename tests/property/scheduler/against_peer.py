@@ -41,7 +41,7 @@ def _said(action: Action) -> str:
 def peers(cib: Cib) -> Counter[str]:
     with tempfile.TemporaryDirectory() as folder:
         given, graph = Path(folder) / "cib.xml", Path(folder) / "graph.xml"
-        given.write_bytes(to_xml(cib.root).encode() if isinstance(to_xml(cib.root), str) else to_xml(cib.root))
+        given.write_text(to_xml(cib), encoding="utf-8")
         words = [PEER or "crm_simulate", "-x", str(given), "-R", "-Q", "-G", str(graph)]
         environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
         subprocess.run(words, capture_output=True, check=True, timeout=60, env=environment)
@@ -74,7 +74,7 @@ def _peer_said(event: Element) -> str:
     if task == "notify":
         kind, what = details.get("CRM_meta_notify_key_type"), details.get("CRM_meta_notify_key_operation")
         return f"notify {name} {node} {kind}_{what}"
-    return f"{ {'delete': 'delete', 'clear_failcount': 'clear_failcount'}.get(task, task)} {name} {node}"
+    return f"{task} {name} {node}"
 
 
 def difference(seed: int) -> list[str]:

@@ -115,7 +115,9 @@ class _Drawing:
                 f'<op id="{name}-m11" name="monitor" interval="11s" role="Unpromoted"/>',
             ]
         if self._luck.random() < 0.2:
-            ops.append(f'<op id="{name}-stop" name="stop" interval="0" on-fail="{self._luck.choice(("block", "fence"))}"/>')
+            ops.append(
+                f'<op id="{name}-stop" name="stop" interval="0" on-fail="{self._luck.choice(("block", "fence"))}"/>'
+            )
         kind = "Stateful" if roles else "Dummy"
         return (
             f'<primitive id="{name}" class="ocf" provider="pacemaker" type="{kind}">{self._meta(name, choices, 0.15)}'
