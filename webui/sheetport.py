@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem
+from hacluster.cib.rollback import CLUSTERS_OWN
 from hacluster.crm.parser import parse
 from hacluster.crm.printer import statements
 from hacluster.sheets.convert import convert_book
 
-CLUSTERS_OWN = ("cluster-infrastructure", "cluster-name", "dc-version", "have-watchdog", "last-lrm-refresh")
 NODES_OWN = ("standby", "maintenance")
 REPLACED = ("resources", "constraints", "rsc_defaults", "op_defaults", "fencing-topology", "tags", "alerts", "acls")
 

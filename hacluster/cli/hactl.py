@@ -10,7 +10,9 @@ SUBCOMMANDS = {
     "crm2xml": ("hacluster.cli.crm2xml:main", "crm text to CIB XML"),
     "crmshow": ("hacluster.cli.crmshow:main", "crm text as `crm configure show` prints it"),
     "monitor": ("hacluster.cli.monitor:main", "start, stop or ask a monitor inside the agent"),
+    "rollback": ("hacluster.cli.versions:rollback", "make an earlier configuration the present one"),
     "simulate": ("hacluster.cli.simulate:main", "what the scheduler would do with a CIB, as JSON"),
+    "versions": ("hacluster.cli.versions:list_versions", "the configurations this node has kept, with their authors"),
 }
 
 

@@ -70,6 +70,30 @@ class CibDocument(Message, frozen=True, kw_only=True, tag="cib"):
     version: CibVersion
 
 
+class CibVersionsQuery(Message, frozen=True, kw_only=True, tag="cib-versions?"):
+    """The configurations that this node has kept, the newest hundred.  -> CibVersions"""
+
+
+class KeptVersion(msgspec.Struct, frozen=True, kw_only=True):
+    version: CibVersion
+    at_ms: int
+    user: str = ""
+    client: str = ""
+    origin: str = ""
+    """The node at which the change was asked for."""
+
+
+class CibVersions(Message, frozen=True, kw_only=True, tag="cib-versions"):
+    versions: tuple[KeptVersion, ...]
+    """Oldest first."""
+
+
+class CibVersionQuery(Message, frozen=True, kw_only=True, tag="cib-version?"):
+    """One kept configuration, by admin_epoch and epoch.  -> CibDocument | Refused (`cib.no-such-version`)"""
+
+    version: CibVersion
+
+
 class CibChange(Message, frozen=True, kw_only=True, tag="cib!"):
     """Change the CIB; answered when every member has the change on disk.  -> CibChanged | Refused
 
@@ -450,6 +474,8 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
 Request = (
     AgentInfoQuery
     | CibQuery
+    | CibVersionsQuery
+    | CibVersionQuery
     | CibChange
     | AttributeUpdate
     | AttributeQuery
@@ -478,6 +504,7 @@ Request = (
 Reply = (
     AgentInfo
     | CibDocument
+    | CibVersions
     | CibChanged
     | AttributeValues
     | Cleaned

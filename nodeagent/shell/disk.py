@@ -18,8 +18,9 @@ from typing import TypeVar
 import msgspec
 
 from hacluster.cib.model import Cib
+from hacluster.cib.version import CibVersion
 from hacluster.protocol.events import DISK_FULL
-from hacluster.protocol.messages import EventRecord, JournalEntry
+from hacluster.protocol.messages import EventRecord, JournalEntry, KeptVersion
 from nodeagent.machines.effects import KeepDivergentCib, PersistCib, PersistJournal, PersistTerm, SaveRuntime
 from nodeagent.machines.events import Event, Happened, Persisted, PersistFailed
 from nodeagent.machines.journal import hash_of
@@ -146,6 +147,14 @@ class Disk:
         self._later(self._files, write, lambda _: None, self._tell_failure)
 
     # Journal and events
+
+    def kept_versions(self) -> list[KeptVersion]:
+        """Blocks."""
+        return self._storage.kept_versions()
+
+    def kept_cib(self, version: CibVersion) -> Cib | None:
+        """Blocks."""
+        return self._storage.kept_cib(version)
 
     def persist_journal(self, effect: PersistJournal) -> None:
         self._answered(self._database, effect.token, lambda: self.journal.append(effect.entries))

@@ -1,7 +1,7 @@
 """The requests that the shell answers itself, because they neither read nor change what the machines know.
 
 Reads requests of the local door; gives their replies: agents' meta-data, the built-in monitors, lines for the log, the
-newest events.
+newest events, the kept versions of the configuration.
 """
 
 from __future__ import annotations
@@ -9,12 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from hacluster.cib.codec import to_xml
+from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem
+from hacluster.cib.version import CibVersion
 from hacluster.protocol.messages import (
     AgentActionResult,
     AgentActionRun,
     AgentList,
     AgentListQuery,
+    CibDocument,
+    CibVersionQuery,
+    CibVersions,
+    CibVersionsQuery,
     Done,
     Events,
     EventsQuery,
@@ -27,28 +34,37 @@ from hacluster.protocol.messages import (
     Request,
 )
 from nodeagent.shell import fence_agents
-from nodeagent.shell.journal_store import JournalStore
+from nodeagent.shell.disk import Disk
 from nodeagent.shell.log import Log
 from nodeagent.shell.monitors import Monitors
 from nodeagent.shell.resource_agents import AgentCall, ResourceAgents, installed_agents
 
 HARMLESS_ACTIONS = ("meta-data", "validate-all", "status", "monitor", "list")
 EXIT_NOT_RUNNING = 7
+EXIT_NO_SUCH = 105
 
 
 class LocalRequests:
     """Knows which requests are its own."""
 
-    def __init__(self, agents: ResourceAgents, monitors: Monitors, store: JournalStore, log: Log) -> None:
+    def __init__(self, agents: ResourceAgents, monitors: Monitors, disk: Disk, log: Log) -> None:
         self._agents = agents
         self._monitors = monitors
-        self._store = store
+        self._disk = disk
         self._log = log
 
     def is_own(self, request: Request) -> bool:
         return isinstance(
             request,
-            AgentActionRun | AgentListQuery | MonitorStart | MonitorStop | MonitorQuery | LogLine | EventsQuery,
+            AgentActionRun
+            | AgentListQuery
+            | MonitorStart
+            | MonitorStop
+            | MonitorQuery
+            | LogLine
+            | EventsQuery
+            | CibVersionsQuery
+            | CibVersionQuery,
         )
 
     async def reply(self, request: Request, on_disk_thread: Callable[..., asyncio.Future[Events]]) -> Reply:
@@ -69,7 +85,11 @@ class LocalRequests:
                 self._log.line(tag, priority, text)
                 return Done()
             case EventsQuery(limit=limit):
-                return await on_disk_thread(lambda: Events(events=self._store.newest_events(min(limit, 10_000))))
+                return await on_disk_thread(lambda: Events(events=self._disk.journal.newest_events(min(limit, 10_000))))
+            case CibVersionsQuery():
+                return CibVersions(versions=tuple(await asyncio.to_thread(self._disk.kept_versions)))
+            case CibVersionQuery(version=version):
+                return _document(version, await asyncio.to_thread(self._disk.kept_cib, version))
             case _:
                 raise AssertionError(f"{type(request).__name__} is for the node")
 
@@ -102,6 +122,13 @@ class LocalRequests:
         )
         result = await self._agents.run(call)
         return AgentActionResult(rc=result.rc, output=result.output, errors=result.errors or result.reason)
+
+
+def _document(version: CibVersion, cib: Cib | None) -> Reply:
+    if cib is None:
+        reason = f"there is no configuration {version.admin_epoch}.{version.epoch} on this node, or it is damaged"
+        return Refused(code="cib.no-such-version", reason=reason, exit_code=EXIT_NO_SUCH)
+    return CibDocument(xml=to_xml(cib).encode(), version=cib.version)
 
 
 def _agents(standard: str, provider: str) -> tuple[tuple[str, str, str], ...]:

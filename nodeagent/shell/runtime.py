@@ -99,7 +99,7 @@ class Runtime:
         self._operations = Operations(self._agents, self.report)
         self._monitors = Monitors(self)
         self._link_attributes = LinkAttributes()
-        self._local = LocalRequests(self._agents, self._monitors, self._disk.journal, log)
+        self._local = LocalRequests(self._agents, self._monitors, self._disk, log)
         self._respawner = Respawner(settings.respawn, self)
         self._engine = HeartbeatEngine(settings, self._incarnation, self)
         self._door = Door(run_folder / "agent.sock", self, Access(settings.api_users, settings.api_groups))

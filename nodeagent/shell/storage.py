@@ -24,9 +24,12 @@ import msgspec
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.problems import Problem
+from hacluster.cib.version import CibVersion
 from hacluster.protocol.events import CIB_DAMAGED, EventKind
+from hacluster.protocol.messages import KeptVersion
 
 VERSIONS_KEPT = 100
+TRAILER_BYTES_MAX = 64 * 1024
 _TRAILER = re.compile(rb"\n<!-- (\{[^\n]*\}) sha256:([0-9a-f]{64}) -->\n\Z")
 _VERSION_FILE = re.compile(r"cib-(\d+)\.(\d+)\.xml")
 
@@ -142,7 +145,7 @@ class Storage:
         """The configuration becomes cib.xml and, under its version, one of the last hundred."""
         new = self._file.with_suffix(".new")
         write_and_sync(new, _with_trailer(cib, author), mode=0o640)
-        kept = self._versions / f"cib-{cib.version.admin_epoch}.{cib.version.epoch}.xml"
+        kept = self._versions / _version_name(cib.version)
         kept.unlink(missing_ok=True)
         kept.hardlink_to(new)
         new.rename(self._file)
@@ -156,6 +159,14 @@ class Storage:
         found = [(match, file) for file in self._versions.iterdir() if (match := _VERSION_FILE.fullmatch(file.name))]
         return [file for _, file in sorted(found, key=lambda pair: (int(pair[0][1]), int(pair[0][2])))]
 
+    def kept_versions(self) -> list[KeptVersion]:
+        """Who made each kept version and when, from the last line of its file; oldest first."""
+        return [kept for file in self.version_files() if (kept := _kept_version(file)) is not None]
+
+    def kept_cib(self, version: CibVersion) -> Cib | None:
+        stored = read_stored_cib(self._versions / _version_name(version))
+        return stored.cib if stored is not None else None
+
     def keep_divergent(self, name: str, cib: Cib) -> None:
         assert "/" not in name, name
         write_durably(self._cib_folder / name, to_xml(_configuration_only(cib)).encode(), mode=0o640)
@@ -163,6 +174,31 @@ class Storage:
 
 def replace_state(state: NodeState, **changes: int | str) -> NodeState:
     return msgspec.structs.replace(state, **changes)
+
+
+def _version_name(version: CibVersion) -> str:
+    return f"cib-{version.admin_epoch}.{version.epoch}.xml"
+
+
+def _kept_version(file: Path) -> KeptVersion | None:
+    named = _VERSION_FILE.fullmatch(file.name)
+    try:
+        with file.open("rb") as stream:
+            stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, stream.tell() - TRAILER_BYTES_MAX))
+            trailer = _TRAILER.search(stream.read())
+    except OSError:
+        return None
+    if named is None or trailer is None:
+        return None
+    author = msgspec.json.decode(trailer[1], type=CibAuthor)
+    return KeptVersion(
+        version=CibVersion(int(named[1]), int(named[2])),
+        at_ms=author.at_ms,
+        user=author.user,
+        client=author.client,
+        origin=author.origin,
+    )
 
 
 def _configuration_only(cib: Cib) -> Cib:
