@@ -32,6 +32,7 @@ urlpatterns = [
     path("sheets/<str:key>/apply/", sheets.apply, name="sheet-apply"),
     path("revisions/", revisions.page, name="revisions"),
     path("revisions/<str:key>/", revisions.one, name="revision"),
+    path("revisions/<str:key>/restore/", revisions.restore, name="restore"),
     path("act/<str:action>/", actions.page, name="act"),
     path("jobs/<str:key>/", jobs.page, name="job"),
     path("audit/", audit.page, name="audit"),

@@ -81,6 +81,17 @@ class Proposal:
         return bool(self.preview.lost or self.preview.fenced or not self.preview.available)
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody confirms: these consequences, on that configuration."""
+
+    based_on: str
+    digest: str
+    once: str
+    typed: str = ""
+    reason: str = ""
+
+
 def keep(user: Any, actor: Actor, name: str, size: int, read: Callable[[], bytes]) -> str | Outcome:
     """Check size and kind before anything is read; gives the key of the kept sheet."""
     roles.require(user, Right.CONFIGURE)
@@ -109,11 +120,16 @@ def proposal_of(key: str, sheet: str = "") -> Proposal | str:
     changed = configured(reading.text, base)
     if not isinstance(changed, Cib):
         return "; ".join(problem.line() for problem in changed)
+    return proposal_for(reading.name, base, changed, reading.text.crm_text)
+
+
+def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str) -> Proposal:
+    """What a configuration would change, do and break, whoever wants it."""
     return Proposal(
-        name=reading.name,
+        name=name,
         base=base,
         changed=changed,
-        crm_text=reading.text.crm_text,
+        crm_text=crm_text,
         xml=to_xml(changed.configuration),
         differences=tuple(differences(base.configuration, changed.configuration)),
         preview=preview_of(base, changed),
@@ -147,32 +163,40 @@ def apply(
     reason: str = "",
 ) -> Outcome:
     """Start applying a sheet whose preview was seen; refused when its consequences have become others."""
+    order = Order(based_on, digest, once, typed, reason)
+    return start(user, actor, {"upload": key, "sheet": sheet}, order, lambda: proposal_of(key, sheet))
+
+
+def start(
+    user: Any, actor: Actor, source: dict[str, str], order: Order, propose: Callable[[], Proposal | str]
+) -> Outcome:
+    """Start the job that applies a proposal. `source` tells the job what to propose again."""
     roles.require(user, Right.CONFIGURE)
     from webui.models import Job
 
-    if once and Job.objects.filter(pk=once[:64]).exists():
-        return Outcome(True, "action.started", {"target": key}, job=once[:64])
-    proposal = proposal_of(key, sheet)
+    once = order.once[:64]
+    if once and Job.objects.filter(pk=once).exists():
+        return Outcome(True, "action.started", {"target": next(iter(source.values()))}, job=once)
+    proposal = propose()
     if isinstance(proposal, str):
         return Outcome(False, "sheet.has-problems", {"reason": proposal})
-    if proposal.based_on != based_on or proposal.preview.digest != digest:
+    if proposal.based_on != order.based_on or proposal.preview.digest != order.digest:
         return Outcome(False, "action.state-moved", preview=proposal.preview)
     if proposal.checked.refusing:
         reason = "; ".join(problem.line() for problem in proposal.checked.refusing)
         return Outcome(False, "sheet.has-problems", {"reason": reason}, proposal.preview)
     cluster = confirm_word()
-    if proposal.is_dangerous and (typed != cluster or not reason.strip()):
+    if proposal.is_dangerous and (order.typed != cluster or not order.reason.strip()):
         return Outcome(False, "sheet.not-confirmed", {"target": cluster}, proposal.preview)
     from webui.feed import feed
 
     request = {
-        "upload": key,
-        "sheet": sheet,
-        "based_on": based_on,
-        "reason": reason,
+        **source,
+        "based_on": order.based_on,
+        "reason": order.reason,
         "node": feed.current().picture.node,
     }
-    job = jobs.start("apply", actor, request, once[:64])
+    job = jobs.start("apply", actor, request, once)
     return Outcome(True, "action.started", {"target": proposal.name}, job=job)
 
 

@@ -58,11 +58,15 @@ def _fence(job: Job) -> None:
 
 def _apply(job: Job) -> None:
     """Hand a sheet's configuration to the cluster and follow it until the cluster has come to rest."""
-    from webui import imports
+    from webui import imports, restoring
 
     actor = commands.Actor(job.user, job.address)
     jobs.report(job, "reading", done=0, total=4)
-    proposal = imports.proposal_of(job.request["upload"], job.request["sheet"])
+    wanted = job.request
+    is_sheet = "upload" in wanted
+    proposal = (
+        imports.proposal_of(wanted["upload"], wanted["sheet"]) if is_sheet else restoring.proposal_of(wanted["restore"])
+    )
     if isinstance(proposal, str):
         _refuse(job, actor, proposal)
         return
@@ -101,8 +105,12 @@ def _configuration_version(version: messages.CibVersion) -> str:
 
 def _refuse(job: Job, actor: commands.Actor, reason: str) -> None:
     jobs.report(job, "refused", reason=reason)
-    commands.audit(actor, "sheet.applied", target=job.request["upload"], result="refused", detail={"reason": reason})
+    commands.audit(actor, "sheet.applied", target=_wanted(job), result="refused", detail={"reason": reason})
     jobs.finish(job, False, reason=reason)
+
+
+def _wanted(job: Job) -> str:
+    return str(job.request.get("upload") or job.request.get("restore", ""))
 
 
 def _keep(job: Job, proposal: object, version: str) -> int:
@@ -116,7 +124,7 @@ def _keep(job: Job, proposal: object, version: str) -> int:
             "user": job.user,
             "node": job.request.get("node", ""),
             "source": proposal.name,
-            "upload_key": job.request["upload"],
+            "upload_key": job.request.get("upload", ""),
             "reason": job.request.get("reason", ""),
             "version_before": str(proposal.base.version),
             "version_after": version,
