@@ -16,6 +16,7 @@ from hacluster.cib.model import Cib, Element
 from hacluster.cib.orders import CibOperationKind
 from hacluster.cib.patch import apply, from_xml
 from hacluster.cib.problems import Problem, ProblemKind, Severity
+from hacluster.cib.upgrade import upgrade
 from hacluster.cib.version import CibVersion
 from hacluster.cib.xpath import BadPath, matches
 
@@ -293,7 +294,8 @@ def _bump(cib: Cib, order: Order) -> Cib | Problem:
 
 
 def _upgrade(cib: Cib, order: Order) -> Cib | Problem:
-    return Cib(cib.root.with_attributes({"validate-with": "pacemaker-3.9"}))
+    upgraded = upgrade(cib)
+    return upgraded if isinstance(upgraded, Problem) else upgraded.cib
 
 
 _CARRIERS: dict[CibOperationKind, Callable[[Cib, Order], Cib | Problem]] = {

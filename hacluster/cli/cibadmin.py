@@ -8,6 +8,7 @@ from pathlib import Path
 
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Cib, Element
+from hacluster.cib.upgrade import Upgraded, upgrade
 from hacluster.cib.xpath import BadPath, matches, path_of
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
@@ -49,8 +50,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-f", "--force", action="store_true", help="really erase or upgrade")
     parser.add_argument("-l", "--local", action="store_true", help="accepted: each node has the whole CIB")
     parser.add_argument("-s", "--sync-call", action="store_true", help="accepted")
-    parser.add_argument("-V", "--verbose", action="count", help="accepted")
+    parser.add_argument("-V", "--verbose", action="count", help="-u: what is changed and why")
     parser.add_argument("-t", "--timeout", metavar="SECONDS", help="accepted")
+    parser.add_argument("-N", "--node", metavar="NODE", help="accepted: each node has the whole CIB")
     return parser
 
 
@@ -76,8 +78,18 @@ def _carry_out(arguments: argparse.Namespace) -> int:
         allow_create=arguments.allow_create,
         client="cibadmin",
     )
+    if kind is CibOperationKind.UPGRADE and arguments.verbose:
+        _tell_upgrade(connect().query())
     connect().change(change)
     return Exit.OK
+
+
+def _tell_upgrade(cib: Cib) -> None:
+    """What an upgrade changes and why; the upgrade itself is the cluster's."""
+    upgraded = upgrade(cib)
+    if isinstance(upgraded, Upgraded):
+        for change in upgraded.changes:
+            print(f"{change.severity.value}: {change.line()}", file=sys.stderr)
 
 
 def _xml(arguments: argparse.Namespace) -> str:
