@@ -355,6 +355,8 @@ class FenceAsked(PeerMessage, frozen=True, kw_only=True, tag="fence-asked"):
     action: str
     attempt: int
     delay_ms: int = 0
+    timeout_ms: int = 0
+    """What the requester gives a device without a time of its own; 0 is the cluster's stonith-timeout."""
 
 
 class FenceAnswered(PeerMessage, frozen=True, kw_only=True, tag="fence-answered"):
@@ -366,6 +368,19 @@ class FenceAnswered(PeerMessage, frozen=True, kw_only=True, tag="fence-answered"
 
 class FenceCancelled(PeerMessage, frozen=True, kw_only=True, tag="fence-cancelled"):
     request_id: int
+
+
+class HearingAsked(PeerMessage, frozen=True, kw_only=True, tag="hearing-asked"):
+    """DC to every member, before a human's confirmation is believed: do you hear this node?"""
+
+    number: int
+    target: str
+
+
+class HearingAnswered(PeerMessage, frozen=True, kw_only=True, tag="hearing-answered"):
+    number: int
+    target: str
+    is_heard: bool
 
 
 class FenceRecorded(PeerMessage, frozen=True, kw_only=True, tag="fence-recorded"):
@@ -431,6 +446,8 @@ AnyPeerMessage = (
     | FenceAsked
     | FenceAnswered
     | FenceCancelled
+    | HearingAsked
+    | HearingAnswered
     | FenceRecorded
     | JournalHave
     | JournalPush

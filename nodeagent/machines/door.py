@@ -18,6 +18,7 @@ from hacluster.protocol import messages as say
 from hacluster.protocol.messages import Reply, Request
 from hacluster.protocol.peers import Answered, ForgetHistory, Forwarded
 from nodeagent.machines.attributes import Attributes
+from nodeagent.machines.confirming import Confirming
 from nodeagent.machines.effects import Answer, ReplyJournal
 from nodeagent.machines.events import (
     AttributeWanted,
@@ -64,6 +65,7 @@ class Door(Machine):
         replication: Replication,
         attributes: Attributes,
         fencing: Fencing,
+        confirming: Confirming,
         journal: Journal,
         info: Callable[[], say.AgentInfo],
         recent_events: Callable[[int], tuple[say.EventRecord, ...]],
@@ -72,6 +74,7 @@ class Door(Machine):
         self._replication = replication
         self._attributes = attributes
         self._fencing = fencing
+        self._confirming = confirming
         self._journal = journal
         self._info = info
         self._recent_events = recent_events
@@ -331,11 +334,13 @@ class Door(Machine):
         self.give(FenceNeeded(request.node, request.action, request.client or "stonith_admin", request.timeout_ms))
 
     def _confirm(self, request: say.FenceConfirm, user: str, reply: ReplyTo) -> None:
-        why_not = self._fencing.confirm(request.node, user or request.user)
-        if why_not:
-            reply(say.Refused(code="fence.node-is-heard", reason=why_not))
-        else:
-            self._when_settled(reply)
+        def answered(why_not: str) -> None:
+            if why_not:
+                reply(say.Refused(code="fence.node-is-heard", reason=why_not))
+            else:
+                self._when_settled(reply)
+
+        self._confirming.ask(request.node, user or request.user, answered)
 
 
 def cib_document(cib: Cib) -> say.CibDocument:

@@ -59,6 +59,8 @@ class _Request:
     """(device, executor)"""
     started_at_ms: int = 0
     reason: str = "no fence device can reach it"
+    timeout_ms: int = 0
+    """What the requester gives a device that has no time of its own; 0 is the cluster's stonith-timeout."""
     delay_ms: int = 0
     """What the weaker side waits before its first device."""
     is_tail: bool = False
@@ -138,6 +140,7 @@ class Fencing(Machine):
             incarnation=self._known.get(event.target, 0),
             plan=_plan(action, steps_for(self.here.cib, event.target)),
             started_at_ms=self.here.wall_ms,
+            timeout_ms=event.timeout_ms,
             delay_ms=priority_delay_ms(self.here.cib, event.target, self.here.view.members, self.here.node_names()),
         )
         self._requests[event.target] = request
@@ -191,7 +194,7 @@ class Fencing(Machine):
         base += request.delay_ms
         request.delay_ms = 0
         delay_ms = base + (self.here.luck.randrange(spread) if spread > 0 else 0)
-        timeout_ms = self._timeout_ms(device, request.action)
+        timeout_ms = self._timeout_ms(device, request.action, request.timeout_ms)
         self.set_timer(f"device {request.target}", delay_ms + timeout_ms + SLACK_MS)
         asked = FenceAsked(
             request_id=request.id,
@@ -200,6 +203,7 @@ class Fencing(Machine):
             action=action,
             attempt=self._attempts.get(request.target, 0),
             delay_ms=delay_ms,
+            timeout_ms=request.timeout_ms,
         )
         self.send(executor, asked)
         if device.agent == "meatware":
@@ -207,7 +211,9 @@ class Fencing(Machine):
             self.publish(events.FENCE_WAITING, node=request.target)
             self._spread()
 
-    def _timeout_ms(self, device: Device, action: str) -> int:
+    def _timeout_ms(self, device: Device, action: str, given_ms: int) -> int:
+        if given_ms:
+            return device.timeout_ms(action, given_ms)
         default = 60_000
         for pair in self.here.cib.section("crm_config").walk():
             if pair.tag == "nvpair" and pair.get("name") in ("stonith-timeout", "fencing-timeout"):
@@ -336,7 +342,7 @@ class Fencing(Machine):
             action=device.renamed(asked.action),
             parameters=device.own_parameters(),
             host_argument=device.parameters.get("pcmk_host_argument", ""),
-            timeout_ms=self._timeout_ms(device, asked.action),
+            timeout_ms=self._timeout_ms(device, asked.action, asked.timeout_ms),
             delay_ms=asked.delay_ms,
             retries=device.retries(asked.action),
         )

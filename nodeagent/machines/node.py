@@ -13,6 +13,7 @@ from collections.abc import Callable
 from hacluster.protocol import messages as say
 from hacluster.protocol.peers import EventSpread, PeerMessage
 from nodeagent.machines.attributes import Attributes
+from nodeagent.machines.confirming import Confirming
 from nodeagent.machines.controller import Controller
 from nodeagent.machines.door import Door, cib_document
 from nodeagent.machines.effects import Effect, FailAgent, Publish, PublishUpdate, RebootSelf, Send, StopAgent
@@ -55,6 +56,7 @@ class Node:
         self.attributes = Attributes(here, self.replication)
         self.join = Join(here, self.replication, OwnState(self.executor.memory, self.attributes.own_rows))
         self.fencing = Fencing(here)
+        self.confirming = Confirming(here, self.fencing)
         self.transition = Transition(here, self.replication)
         self.failover = Failover(here)
         self.controller = Controller(
@@ -68,7 +70,14 @@ class Node:
         )
         self.journal = Journal(here, restored)
         self.door = Door(
-            here, self.replication, self.attributes, self.fencing, self.journal, self.info, self.recent_events
+            here,
+            self.replication,
+            self.attributes,
+            self.fencing,
+            self.confirming,
+            self.journal,
+            self.info,
+            self.recent_events,
         )
         self._machines: tuple[Machine, ...] = (
             self.membership,
@@ -76,6 +85,7 @@ class Node:
             self.join,
             self.replication,
             self.fencing,
+            self.confirming,
             self.controller,
             self.transition,
             self.failover,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.protocol import messages as say
 from nodeagent.machines.events import StopRequested
@@ -105,6 +107,52 @@ def test_a_heard_node_cannot_be_confirmed_as_off():
     world.hosts["n2"].request(say.FenceConfirm(node="n1", user="root"), replies.append)
     world.run(SETTLED_MS + 100)
     assert [reply.code for reply in replies] == ["fence.node-is-heard"]
+
+
+def broken_between(one: str, other: str, *, both: bool) -> World:
+    """Three nodes whose fencing does not work; two of them have lost each other."""
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(3, faults=faults)
+    for link in LINKS:
+        world.cut_link(one, other, link, both=both)
+    world.run(SETTLED_MS + 20_000)
+    return world
+
+
+def test_a_node_that_only_another_member_hears_cannot_be_confirmed_as_off():
+    dc = settled(3).hosts["n1"].node.here.dc
+    lost, witness = (name for name in ("n1", "n2", "n3") if name != dc)
+    world = broken_between(dc, lost, both=True)
+    replies = []
+    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
+    world.run(world.now_ms + 5_000)
+    assert [(reply.code, reply.reason) for reply in replies] == [("fence.node-is-heard", f"{witness} hears {lost}")]
+    assert not said(world, f"{lost} is confirmed")
+
+
+def test_a_node_that_is_heard_in_one_direction_only_cannot_be_confirmed_as_off():
+    dc = settled(3).hosts["n1"].node.here.dc
+    lost = next(name for name in ("n1", "n2", "n3") if name != dc)
+    world = broken_between(dc, lost, both=False)
+    replies = []
+    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
+    world.run(world.now_ms + 5_000)
+    assert [reply.reason for reply in replies] == [f"{dc} hears {lost}"]
+
+
+def test_a_request_to_fence_lends_its_own_time_to_the_device():
+    class Watching(Scripted):
+        seen: ClassVar[list[int]] = []
+
+        def fence_device(self, host, spec):
+            self.seen.append(spec.timeout_ms)
+            return super().fence_device(host, spec)
+
+    world = settled(faults=Watching())
+    world.hosts["n1"].request(say.FenceNode(node="n2", timeout_ms=7_000))
+    world.run(SETTLED_MS + 2_000)
+    assert Watching.seen == [7_000]
 
 
 def test_one_cut_lan_of_two_changes_nothing():
