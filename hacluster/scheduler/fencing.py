@@ -6,7 +6,7 @@ Reads the judged nodes; writes drafts into the plan and links them with everythi
 from __future__ import annotations
 
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.history import can_fence
+from hacluster.scheduler.on_fail import can_fence
 from hacluster.scheduler.plan import ORDER, RUNNABLE, STONITH, Draft, Plan
 from hacluster.scheduler.working import Node, Resource
 

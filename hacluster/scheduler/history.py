@@ -6,48 +6,40 @@ fenced into the working model (exit codes and on-fail: reference/ocf-agents 4, h
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum
 
-from hacluster.cib.model import SCORE_INFINITY, Cib, Element
+from hacluster.cib.model import Cib, Element
 from hacluster.cib.status import Operation, history_of, node_states, read_operation
 from hacluster.scheduler.failures import clear_failcount, effective_fail_count, raw_fail_count
+from hacluster.scheduler.migrations import read_failed_migrate_from, read_failed_migrate_to, read_migrated
+from hacluster.scheduler.on_fail import OnFail, can_fence, on_fail_of
+from hacluster.scheduler.reading import (
+    OCF_NOT_RUNNING,
+    OCF_OK,
+    PENDING_RC,
+    STATUS_PENDING,
+    Reading,
+    add_running,
+    in_order,
+    mark_unclean,
+    started,
+)
 from hacluster.scheduler.unpack import Maker, unpack
-from hacluster.scheduler.values import is_true
 from hacluster.scheduler.words import role_of
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
-OCF_OK = 0
 OCF_UNIMPLEMENTED = 3
 OCF_NOT_INSTALLED = 5
 OCF_NOT_CONFIGURED = 6
-OCF_NOT_RUNNING = 7
 OCF_RUNNING_PROMOTED = 8
 OCF_FAILED_PROMOTED = 9
 HARD_ERRORS = {2: "invalid parameter", 3: "unimplemented", 4: "insufficient privileges", 5: "not installed"}
 _DEGRADED = {190: OCF_OK, 191: OCF_RUNNING_PROMOTED}
 _MASKED_PROBES = (2, OCF_NOT_INSTALLED)
-PENDING_RC = 193
-STATUS_PENDING = -1
 STATUS_DONE = 0
 STATUS_CANCELLED = 1
 STATUS_ERROR = 4
 STATUS_NOT_INSTALLED = 7
-
-
-class OnFail(IntEnum):
-    """What a failure asks for, the mildest first."""
-
-    IGNORE = 0
-    DEMOTE = 1
-    RECOVER = 2
-    MIGRATE = 4
-    BLOCK = 5
-    STOP = 6
-    STANDBY = 7
-    FENCE = 8
-
 
 _LASTING = (OnFail.MIGRATE, OnFail.STOP, OnFail.STANDBY, OnFail.FENCE)
 """What such a failure asked for holds until it is cleaned up, even if the resource has become well since."""
@@ -63,18 +55,6 @@ class Outcome(IntEnum):
     HARD = 4
     FATAL = 5
     MASKED = 6
-
-
-@dataclass(slots=True)
-class _Reading:
-    """The history of one resource on one node while it is read."""
-
-    cluster: Cluster
-    resource: Resource
-    node: Node
-    role: Role = Role.UNKNOWN
-    on_fail: OnFail = OnFail.IGNORE
-    last_failure: Operation | None = None
 
 
 def read_cluster(cib: Cib, now: float) -> Cluster:
@@ -117,29 +97,6 @@ def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> No
         resource.history[node.index] = operations
         resource.entries[node.index] = entry
         _read_resource(cluster, resource, node, operations)
-
-
-def in_order(operations: Iterable[Operation]) -> list[Operation]:
-    """Oldest first. A pending operation has no call yet: its transition tells; a last failure repeats another entry."""
-    found = sorted(operations, key=lambda op: (op.call_id if op.call_id >= 0 else SCORE_INFINITY, op.last_change))
-    pending = [op for op in found if op.call_id < 0]
-    if not pending:
-        return found
-    done = [op for op in found if op.call_id >= 0]
-    for op in pending:
-        place = len(done)
-        while place and _is_later(done[place - 1], op):
-            place -= 1
-        done.insert(place, op)
-    return done
-
-
-def _is_later(one: Operation, other: Operation) -> bool:
-    """Whether an operation comes from a later transition of the same controller."""
-    mine, theirs = one.transition_key.split(":"), other.transition_key.split(":")
-    if len(mine) < 4 or len(theirs) < 4 or mine[3] != theirs[3]:
-        return False
-    return mine[1].isdecimal() and theirs[1].isdecimal() and int(mine[1]) > int(theirs[1])
 
 
 # ---------------------------------------------------------------- whose history it is
@@ -198,7 +155,7 @@ def _spare_instance(maker: Maker, clone: Resource, base: str) -> Resource:
 
 def _read_resource(cluster: Cluster, resource: Resource, node: Node, operations: list[Operation]) -> None:
     before = resource.role
-    reading = _Reading(cluster, resource, node)
+    reading = Reading(cluster, resource, node)
     for operation in operations:
         _read(reading, operation)
     _conclude(reading)
@@ -222,7 +179,7 @@ def target_role(resource: Resource) -> Role | None:
     return role if role is Role.UNPROMOTED and is_promotable else None
 
 
-def _read(reading: _Reading, operation: Operation) -> None:
+def _read(reading: Reading, operation: Operation) -> None:
     if operation.name in ("notify", "meta-data", "delete"):
         return
     match _outcome(reading, operation):
@@ -239,7 +196,7 @@ def _read(reading: _Reading, operation: Operation) -> None:
             _read_failure(reading, operation, outcome)
 
 
-def _outcome(reading: _Reading, operation: Operation) -> Outcome:
+def _outcome(reading: Reading, operation: Operation) -> Outcome:
     has_expired = operation.status != STATUS_NOT_INSTALLED and _has_expired(reading, operation)
     if operation.status == STATUS_PENDING or operation.rc == PENDING_RC:
         return Outcome.PENDING
@@ -255,7 +212,7 @@ def _outcome(reading: _Reading, operation: Operation) -> Outcome:
     return outcome
 
 
-def _judge(reading: _Reading, operation: Operation, rc: int) -> Outcome:
+def _judge(reading: Reading, operation: Operation, rc: int) -> Outcome:
     if operation.status not in (STATUS_DONE, STATUS_ERROR):
         return Outcome.HARD if operation.status == STATUS_NOT_INSTALLED else Outcome.ERROR
     if rc == operation.expected_rc:
@@ -282,15 +239,7 @@ def _judge(reading: _Reading, operation: Operation, rc: int) -> Outcome:
     return Outcome.ERROR
 
 
-def can_fence(cluster: Cluster, node: Node) -> bool:
-    """A partition without quorum fences only its own members, unless its policy is to ignore that."""
-    options = cluster.options
-    if not options.fencing_enabled or not options.has_fence_devices:
-        return False
-    return options.has_quorum or options.no_quorum_policy == "ignore" or node.is_online
-
-
-def _has_expired(reading: _Reading, operation: Operation) -> bool:
+def _has_expired(reading: Reading, operation: Operation) -> bool:
     """Whether the operation is older than failure-timeout; if so its failcount is to be cleared."""
     cluster, resource, node = reading.cluster, reading.resource, reading.node
     if resource.failure_timeout_ms and _has_blocking_failure(reading):
@@ -310,7 +259,7 @@ def _has_expired(reading: _Reading, operation: Operation) -> bool:
     return not (operation.is_probe and operation.rc in (0, 7, 8, 9, 190, 191))
 
 
-def _has_blocking_failure(reading: _Reading) -> bool:
+def _has_blocking_failure(reading: Reading) -> bool:
     """A failure with on-fail=block waits for a human, however long."""
     resource, node = reading.resource, reading.node
     if not any(op.on_fail == "block" for op in resource.operations) or not raw_fail_count(resource, node)[0]:
@@ -322,17 +271,12 @@ def _has_blocking_failure(reading: _Reading) -> bool:
 # ---------------------------------------------------------------- results
 
 
-def _started(resource: Resource) -> Role:
-    clone = resource.clone
-    return Role.UNPROMOTED if clone is not None and clone.is_promotable else Role.STARTED
-
-
-def _read_pending(reading: _Reading, operation: Operation) -> None:
+def _read_pending(reading: Reading, operation: Operation) -> None:
     resource, node = reading.resource, reading.node
     match operation.name:
         case "start":
             resource.start_pending = True
-            reading.role = _started(resource)
+            reading.role = started(resource)
         case "promote":
             reading.role = Role.PROMOTED
         case "migrate_to" if not node.is_unclean:
@@ -343,7 +287,7 @@ def _read_pending(reading: _Reading, operation: Operation) -> None:
         resource.pending_node = node.index
 
 
-def _read_success(reading: _Reading, operation: Operation, rc: int) -> None:
+def _read_success(reading: Reading, operation: Operation, rc: int) -> None:
     clears = False
     if rc == OCF_NOT_INSTALLED:
         reading.role = Role.STOPPED
@@ -356,7 +300,7 @@ def _read_success(reading: _Reading, operation: Operation, rc: int) -> None:
         reading.resource.next_role = Role.UNKNOWN
 
 
-def _read_by_name(reading: _Reading, operation: Operation, rc: int) -> bool:
+def _read_by_name(reading: Reading, operation: Operation, rc: int) -> bool:
     """The role after a success; gives whether earlier failures are over."""
     match operation.name:
         case "monitor" | "status":
@@ -364,10 +308,10 @@ def _read_by_name(reading: _Reading, operation: Operation, rc: int) -> bool:
             if rc == OCF_RUNNING_PROMOTED:
                 reading.role = Role.PROMOTED
             elif reading.role < Role.STARTED:
-                reading.role = _started(reading.resource)
+                reading.role = started(reading.resource)
             return failed is not None and _is_same(operation, failed)
         case "start" | "migrate_from":
-            reading.role = _started(reading.resource)
+            reading.role = started(reading.resource)
         case "stop":
             reading.role = Role.STOPPED
         case "promote":
@@ -376,11 +320,11 @@ def _read_by_name(reading: _Reading, operation: Operation, rc: int) -> bool:
             reading.role = Role.UNPROMOTED
             return reading.on_fail is OnFail.DEMOTE
         case "migrate_to":
-            _read_migrated(reading, operation)
+            read_migrated(reading, operation)
             return False
         case _:
             if reading.role < Role.STARTED:
-                reading.role = _started(reading.resource)
+                reading.role = started(reading.resource)
             return False
     return True
 
@@ -389,7 +333,7 @@ def _is_same(one: Operation, other: Operation) -> bool:
     return (one.name, one.interval_ms) == (other.name, other.interval_ms)
 
 
-def _read_failure(reading: _Reading, operation: Operation, outcome: Outcome) -> None:
+def _read_failure(reading: Reading, operation: Operation, outcome: Outcome) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
     on_fail = on_fail_of(cluster, resource, operation.name, operation.interval_ms)
     if on_fail is OnFail.IGNORE:
@@ -403,7 +347,7 @@ def _read_failure(reading: _Reading, operation: Operation, outcome: Outcome) -> 
         resource.ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
 
 
-def _note_failure(reading: _Reading, operation: Operation, on_fail: OnFail) -> None:
+def _note_failure(reading: Reading, operation: Operation, on_fail: OnFail) -> None:
     resource, node = reading.resource, reading.node
     reading.last_failure = operation
     reading.on_fail = max(reading.on_fail, on_fail)
@@ -411,9 +355,9 @@ def _note_failure(reading: _Reading, operation: Operation, on_fail: OnFail) -> N
         case "stop":
             resource.ban([node], "stop failed")
         case "migrate_to":
-            _read_failed_migrate_to(reading, operation)
+            read_failed_migrate_to(reading, operation)
         case "migrate_from":
-            _read_failed_migrate_from(reading, operation)
+            read_failed_migrate_from(reading, operation)
         case "promote":
             reading.role = Role.PROMOTED
         case "demote" if on_fail is OnFail.BLOCK:
@@ -423,7 +367,7 @@ def _note_failure(reading: _Reading, operation: Operation, on_fail: OnFail) -> N
     if operation.is_probe and operation.rc == OCF_NOT_INSTALLED:
         reading.role = Role.STOPPED
     elif reading.role < Role.STARTED:
-        reading.role = _started(resource)
+        reading.role = started(resource)
     role = _role_after(resource, operation, on_fail)
     if role is not Role.STARTED and resource.next_role < role:
         resource.next_role = role
@@ -442,168 +386,10 @@ def _widest(resource: Resource) -> Resource:
     return resource.top if resource.is_anonymous else resource
 
 
-# ---------------------------------------------------------------- migrations
-
-_CHANGING = ("start", "stop", "migrate_to", "migrate_from")
-
-
-def _entries_on(reading: _Reading, node: Node) -> list[Operation]:
-    """The history of this resource on another node, read or not."""
-    known = reading.resource.history.get(node.index)
-    return known if known is not None else reading.cluster.raw_history(node, reading.resource.shown_id, in_order)
-
-
-def _is_newer(one: Operation, other: Operation) -> bool:
-    """By call ids on one node; between nodes by their times, or by the transitions of one controller."""
-    if one.node == other.node:
-        return one.call_id > other.call_id >= 0 or (one.call_id < 0 <= other.call_id)
-    if one.last_change and other.last_change:
-        return one.last_change > other.last_change
-    return _is_later(one, other)
-
-
-def _has_moved_on(reading: _Reading, node: Node, since: Operation, arrival: Operation | None = None) -> bool:
-    """Whether the node has newer news of the resource than a migration."""
-    base = arrival if arrival is not None and arrival.node == node.uname else since
-    for op in _entries_on(reading, node):
-        is_news = op.name in _CHANGING or (op.name == "monitor" and op.rc == OCF_NOT_RUNNING)
-        if is_news and op is not base and _is_newer(op, base):
-            return True
-    return False
-
-
-def _has_changed(reading: _Reading, node: Node, since: Operation) -> bool:
-    return any(op.name in _CHANGING and _is_newer(op, since) for op in _entries_on(reading, node))
-
-
-def _is_unknown(reading: _Reading, node: Node) -> bool:
-    return not any(op.rc != PENDING_RC for op in _entries_on(reading, node))
-
-
-def _other_end(reading: _Reading, operation: Operation, attribute: str) -> Node | None:
-    return reading.cluster.by_uname.get(operation.element.get(attribute))
-
-
-def _half_of(reading: _Reading, node: Node, name: str, other: Node) -> Operation | None:
-    """The newest `migrate_from` on the target, or `migrate_to` on the source, of a migration with the other node."""
-    attribute = "migrate_source" if name == "migrate_from" else "migrate_target"
-    found = [op for op in _entries_on(reading, node) if op.name == name]
-    return next((op for op in reversed(found) if op.element.get(attribute) == other.uname), None)
-
-
-def _read_migrated(reading: _Reading, operation: Operation) -> None:
-    """The source let go: what the target says decides where the resource is now."""
-    resource, source = reading.resource, reading.node
-    target = _other_end(reading, operation, "migrate_target")
-    if target is None:
-        reading.role = Role.STARTED
-        return
-    source_changed = _has_changed(reading, source, operation)
-    arrival = _half_of(reading, target, "migrate_from", source)
-    if arrival is not None and source_changed:
-        return
-    target_moved_on = _has_moved_on(reading, target, operation, arrival)
-    if source_changed and target_moved_on:
-        return
-    is_pending = arrival is None or arrival.status == STATUS_PENDING
-    if arrival is not None and not is_pending and arrival.rc == OCF_OK:
-        # It has arrived; the source still has to be tidied up with a stop.
-        reading.role = Role.STOPPED
-        resource.dangling_on.append(source.index)
-        return
-    reading.role = Role.STARTED
-    is_there = not target_moved_on and target.is_online
-    if is_pending and target.is_online and _is_unknown(reading, target):
-        return
-    if is_there:
-        _add_running(reading.cluster, resource, target, Role.STARTED)
-        if is_pending and source.is_online:
-            resource.migrating = (source.index, target.index)
-    elif not is_pending or not source_changed:
-        _cannot_go_on(reading)
-
-
-def _cannot_go_on(reading: _Reading) -> None:
-    """The migration broke: it has to be started afresh, not migrated."""
-    resource = reading.resource
-    resource.is_failed = resource.must_stop = True
-    resource.failed_on.add(reading.node.index)
-    resource.meta["allow-migrate"] = "false"
-
-
-def _read_failed_migrate_to(reading: _Reading, operation: Operation) -> None:
-    """It may be at both ends: wherever the target does not deny it, it has to be stopped there too."""
-    reading.role = Role.STARTED
-    target = _other_end(reading, operation, "migrate_target")
-    if target is None:
-        return
-    arrival = _half_of(reading, target, "migrate_from", reading.node)
-    if not _is_unknown(reading, target) and not _has_moved_on(reading, target, operation, arrival):
-        if target.is_online:
-            _add_running(reading.cluster, reading.resource, target, Role.STARTED)
-    elif not _has_changed(reading, reading.node, operation):
-        reading.resource.dangling_on.append(reading.node.index)
-
-
-def _read_failed_migrate_from(reading: _Reading, operation: Operation) -> None:
-    """The target could not take it; the source, if it has not been told to stop, may still have it."""
-    reading.role = Role.STARTED
-    source = _other_end(reading, operation, "migrate_source")
-    if source is None or _is_unknown(reading, source):
-        return
-    sent = _half_of(reading, source, "migrate_to", reading.node)
-    if not _has_moved_on(reading, source, operation, sent) and source.is_online:
-        _add_running(reading.cluster, reading.resource, source, Role.STARTED)
-
-
-# ---------------------------------------------------------------- on-fail
-
-
-def configured_operation(resource: Resource, name: str, interval_ms: int) -> OperationConfig | None:
-    """The `<op>` for an action; one of another interval serves when the exact one isn't there."""
-    same_name = [op for op in resource.operations if op.name == name]
-    exact = [op for op in same_name if op.interval_ms == interval_ms]
-    return exact[0] if exact else (same_name[0] if same_name and name != "monitor" else None)
-
-
-def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int) -> OnFail:
-    """What a failure of this operation asks for; the defaults are Pacemaker's."""
-    config = configured_operation(resource, name, interval_ms)
-    word = config.on_fail.lower() if config is not None else ""
-    if not word and name in ("monitor", "demote") and resource.clone is not None and resource.clone.is_promotable:
-        word = _on_fail_demote(resource, name, interval_ms)
-    has_fencing = cluster.options.fencing_enabled
-    if name == "stop" and word not in ("block", "fence", "ignore", "nothing"):
-        word = "fence" if has_fencing else "block"
-    if word == "fence" and not has_fencing:
-        word = "block" if name == "stop" else "stop"
-    known = {
-        "ignore": OnFail.IGNORE,
-        "nothing": OnFail.IGNORE,
-        "demote": OnFail.DEMOTE,
-        "block": OnFail.BLOCK,
-        "stop": OnFail.STOP,
-        "standby": OnFail.STANDBY,
-        "fence": OnFail.FENCE,
-        "migrate": OnFail.MIGRATE,
-    }
-    return known.get(word, OnFail.RECOVER)
-
-
-def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
-    """A demote without its own on-fail takes that of a promoted monitor, where that says demote or block…"""
-    if name != "demote":
-        return ""
-    for op in resource.operations:
-        if op.name == "monitor" and role_of(op.role) is Role.PROMOTED and op.interval_ms and op.on_fail:
-            return op.on_fail.lower() if op.on_fail.lower() != "demote" else ""
-    return ""
-
-
 # ---------------------------------------------------------------- consequences
 
 
-def _conclude(reading: _Reading) -> None:
+def _conclude(reading: Reading) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
     if any(op.status != STATUS_PENDING or not op.is_probe for op in resource.history[node.index]):
         _remember_known(resource, node)
@@ -631,18 +417,12 @@ def _conclude(reading: _Reading) -> None:
             resource.failed_on.add(node.index)
     if not is_running:
         return
-    _add_running(cluster, resource, node, reading.role)
+    add_running(cluster, resource, node, reading.role)
     if found is not OnFail.IGNORE:
         resource.is_failed = True
         resource.failed_on.add(node.index)
         if found not in (OnFail.DEMOTE, OnFail.BLOCK):
             resource.must_stop = True
-
-
-def mark_unclean(node: Node, reason: str) -> None:
-    """The node must be fenced; the first reason is the one that is told."""
-    if not node.is_unclean:
-        node.is_unclean, node.fence_reason = True, reason
 
 
 def _remember_known(resource: Resource, node: Node) -> None:
@@ -653,34 +433,3 @@ def _remember_known(resource: Resource, node: Node) -> None:
         if above.variant is not Variant.CLONE and above.clone is not None and above.clone.is_unique:
             break
         above = above.parent
-
-
-def _add_running(cluster: Cluster, resource: Resource, node: Node, role: Role) -> None:
-    if node.index in resource.active:
-        resource.active[node.index] = max(role, resource.active[node.index])
-        return
-    resource.active[node.index] = role
-    resource.role = max(resource.role, role)
-    if node.is_in_maintenance:
-        resource.is_managed, resource.in_maintenance = False, True
-    if not resource.is_managed:
-        resource.allow(node, SCORE_INFINITY, "not managed")
-        return
-    if len(resource.active) > 1 and resource.migrating is None and not resource.dangling_on:
-        _runs_twice(cluster, resource)
-
-
-def _runs_twice(cluster: Cluster, resource: Resource) -> None:
-    match resource.multiple_active:
-        case "stop_only":
-            resource.ban(cluster.nodes, "active more than once")
-        case "block":
-            family = [resource]
-            parent = resource.parent
-            if parent is not None and parent.variant is Variant.GROUP and parent.multiple_active == "block":
-                family = parent.children
-            for member in family:
-                member.is_managed, member.is_blocked = False, True
-
-
-__all__ = ["OnFail", "can_fence", "interpret", "is_true", "on_fail_of", "read_cluster", "target_role"]

@@ -7,7 +7,7 @@ working model and gives the clones that may not have a promoted instance.
 from __future__ import annotations
 
 from hacluster.cib.model import NOTHING, Cib, Element
-from hacluster.scheduler.history import mark_unclean
+from hacluster.scheduler.reading import mark_unclean
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import is_true
 from hacluster.scheduler.working import Cluster, Resource, Role

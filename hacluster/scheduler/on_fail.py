@@ -1,0 +1,73 @@
+"""What a failed operation asks for: `on-fail` as configured, or its default.
+
+Reads a resource's operations; gives a level, as the worst of several failures counts (reference/ocf-agents 4).
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from hacluster.scheduler.words import role_of
+from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
+
+
+class OnFail(IntEnum):
+    """What a failure asks for, the mildest first."""
+
+    IGNORE = 0
+    DEMOTE = 1
+    RECOVER = 2
+    MIGRATE = 4
+    BLOCK = 5
+    STOP = 6
+    STANDBY = 7
+    FENCE = 8
+
+
+def configured_operation(resource: Resource, name: str, interval_ms: int) -> OperationConfig | None:
+    """The `<op>` for an action; one of another interval serves when the exact one isn't there."""
+    same_name = [op for op in resource.operations if op.name == name]
+    exact = [op for op in same_name if op.interval_ms == interval_ms]
+    return exact[0] if exact else (same_name[0] if same_name and name != "monitor" else None)
+
+
+def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int) -> OnFail:
+    """What a failure of this operation asks for; the defaults are Pacemaker's."""
+    config = configured_operation(resource, name, interval_ms)
+    word = config.on_fail.lower() if config is not None else ""
+    if not word and name in ("monitor", "demote") and resource.clone is not None and resource.clone.is_promotable:
+        word = _on_fail_demote(resource, name, interval_ms)
+    has_fencing = cluster.options.fencing_enabled
+    if name == "stop" and word not in ("block", "fence", "ignore", "nothing"):
+        word = "fence" if has_fencing else "block"
+    if word == "fence" and not has_fencing:
+        word = "block" if name == "stop" else "stop"
+    known = {
+        "ignore": OnFail.IGNORE,
+        "nothing": OnFail.IGNORE,
+        "demote": OnFail.DEMOTE,
+        "block": OnFail.BLOCK,
+        "stop": OnFail.STOP,
+        "standby": OnFail.STANDBY,
+        "fence": OnFail.FENCE,
+        "migrate": OnFail.MIGRATE,
+    }
+    return known.get(word, OnFail.RECOVER)
+
+
+def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
+    """A demote without its own on-fail takes that of a promoted monitor, where that says demote or block…"""
+    if name != "demote":
+        return ""
+    for op in resource.operations:
+        if op.name == "monitor" and role_of(op.role) is Role.PROMOTED and op.interval_ms and op.on_fail:
+            return op.on_fail.lower() if op.on_fail.lower() != "demote" else ""
+    return ""
+
+
+def can_fence(cluster: Cluster, node: Node) -> bool:
+    """A partition without quorum fences only its own members, unless its policy is to ignore that."""
+    options = cluster.options
+    if not options.fencing_enabled or not options.has_fence_devices:
+        return False
+    return options.has_quorum or options.no_quorum_policy == "ignore" or node.is_online
