@@ -12,6 +12,7 @@ from hacluster.cib.model import SCORE_INFINITY
 from hacluster.scheduler.clones import assign_instances, instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
+from hacluster.scheduler.remotes import connect
 from hacluster.scheduler.utilization import ban_where_it_does_not_fit, compare_capacity, in_turn, take
 from hacluster.scheduler.working import Cluster, Colocation, Node, Resource, Role, Variant
 
@@ -20,6 +21,10 @@ def assign(cluster: Cluster) -> None:
     """Choose a node for every resource."""
     chooser = Chooser(cluster)
     turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
+    for resource in turns:
+        # Connections first: whether a remote node can be used depends on them.
+        if resource.connects_to is not None:
+            chooser.assign(resource)
     for resource in turns:
         chooser.assign(resource)
 
@@ -100,6 +105,8 @@ class Chooser:
             self.settle(resource, None, force=True)
         else:
             self._choose(resource, prefer, keep_role)
+        if resource.connects_to is not None and resource.is_assigned:
+            connect(self.cluster, resource)
         return resource.target
 
     def _apply_colocations(self, resource: Resource) -> None:

@@ -150,14 +150,13 @@ class Wishes:
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
-        self._usable = [node.can_run for node in cluster.nodes]
 
     def attribute(self, index: int, name: str) -> str | None:
         node = self._cluster.nodes[index]
         return node.uname if name == "#uname" else node.attributes.get(name)
 
     def is_any_usable(self, scores: dict[int, int]) -> bool:
-        return any(given >= 0 and self._usable[index] for index, given in scores.items())
+        return any(given >= 0 and self._cluster.nodes[index].can_run for index, given in scores.items())
 
     def add_wishes(self, colocation: Colocation, primary: Resource) -> None:
         """Take into the primary's scores what a dependent, and all behind it, would like."""
@@ -261,7 +260,7 @@ class Wishes:
         is_inner = source is colocation.dependent and colocation.is_explicit
         is_inner = is_inner and group is not None and group.variant is Variant.GROUP and source is not group.children[0]
         for index, own in source.scores.items():
-            if self._usable[index]:
+            if self._cluster.nodes[index].can_run:
                 # Only the first member was told what the configuration says of the group.
                 given = add(own, group.scores.get(index, 0)) if is_inner and group is not None else own
                 value = self.attribute(index, colocation.node_attribute)
@@ -429,7 +428,7 @@ class Wishes:
             homes = [
                 index
                 for index, given in sorted(resource.scores.items(), key=lambda item: -item[1])
-                if given >= 0 and self._usable[index]
+                if given >= 0 and self._cluster.nodes[index].can_run
             ]
         for index in homes:
             for child in clone.children:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.on_fail import can_fence
-from hacluster.scheduler.plan import ORDER, RUNNABLE, STONITH, Draft, Plan
-from hacluster.scheduler.working import Node, Resource
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Plan
+from hacluster.scheduler.working import Node, NodeKind, Resource
 
 
 def draft_fencing_and_shutdowns(plan: Plan) -> None:
@@ -18,6 +18,10 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
     others: list[Draft] = []
     leaving: list[Draft] = []
     for node in cluster.nodes:
+        if node.kind is NodeKind.GUEST:
+            if node.requires_reset and node.connection is not None:
+                _reset_guest(plan, node, node.connection)
+            continue
         if node.is_unclean and can_fence(cluster, node):
             fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, detail=cluster.options.fence_action))
             fence.reason = node.fence_reason
@@ -27,7 +31,7 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
                 last = fence
             else:
                 others.append(fence)
-        elif node.is_shutting_down and node.is_online and not node.is_unclean:
+        elif node.kind is NodeKind.CLUSTER and node.is_shutting_down and node.is_online and not node.is_unclean:
             shutdown = plan.add(Draft(ActionKind.SHUTDOWN, "shutdown", None, node))
             plan.shutdowns[node.index] = shutdown
             _link_shutdown(plan, shutdown, node)
@@ -39,6 +43,22 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
         plan.link_all(others, [last])
         if last.kind is ActionKind.SHUTDOWN:
             plan.link_all(leaving, [last])
+
+
+def _reset_guest(plan: Plan, node: Node, connection: Resource) -> None:
+    """A guest is fenced by stopping what it is; that it has happened is a milestone."""
+    container = connection.container
+    if container is None:
+        return
+    fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, pseudo=True, detail="reboot"))
+    plan.fences[node.index] = fence
+    stop = plan.first(container, "stop")
+    if stop is not None:
+        if stop.pseudo and stop.node is not None and stop.node.index in plan.fences:
+            plan.link(plan.fences[stop.node.index], fence, RUNNABLE | IMPLIES_THEN)
+        else:
+            plan.link(stop, fence, RUNNABLE | IMPLIES_THEN)
+    _link_fence(plan, fence, node)
 
 
 def _link_fence(plan: Plan, fence: Draft, node: Node) -> None:

@@ -24,9 +24,10 @@ from hacluster.scheduler.reading import (
     mark_unclean,
     started,
 )
+from hacluster.scheduler.remotes import can_be_read, judge_remote
 from hacluster.scheduler.unpack import Maker, unpack
 from hacluster.scheduler.words import role_of
-from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
 
 OCF_UNIMPLEMENTED = 3
 OCF_NOT_INSTALLED = 5
@@ -74,18 +75,44 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
         for node, _ in states:
             if node.is_online:
                 mark_unclean(node, "cluster does not have quorum")
-    for node, state in states:
+    members = [(node, state) for node, state in states if node.kind is NodeKind.CLUSTER]
+    for node, state in members:
         if node.is_online:
             _read_node(cluster, maker, node, state)
-    for node, state in states:
+    for node, state in members:
         if not node.is_online and cluster.options.fencing_enabled:
             _read_node(cluster, maker, node, state)
+    _read_remotes(cluster, maker, [(node, state) for node, state in states if node.kind is not NodeKind.CLUSTER])
     for resource in cluster.primitives():
         if resource.role is Role.UNKNOWN:
             resource.role = Role.STOPPED
         if resource.clone is None:
             # Outside a clone a resource has one role, wherever it runs.
             resource.active = dict.fromkeys(resource.active, resource.role)
+
+
+def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Element]]) -> None:
+    """What a remote node says can be read once its connection, and the guest it may be, are known to be up."""
+    waiting = list(states)
+    judged: set[int] = set()
+    while ready := [(node, state) for node, state in waiting if can_be_read(node)]:
+        for node, state in ready:
+            waiting.remove((node, state))
+            judged.add(node.index)
+            judge_remote(cluster, node)
+            _read_node(cluster, maker, node, state)
+    if cluster.options.fencing_enabled:
+        for node, state in waiting:
+            judged.add(node.index)
+            judge_remote(cluster, node)
+            _read_node(cluster, maker, node, state)
+    for node in cluster.nodes:
+        if node.kind is NodeKind.CLUSTER:
+            continue
+        if node.is_shutting_down and node.connection is not None:
+            node.connection.next_role = Role.STOPPED
+        if node.index not in judged:
+            judge_remote(cluster, node)
 
 
 def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
@@ -395,6 +422,11 @@ def _conclude(reading: Reading) -> None:
         _remember_known(resource, node)
     is_running = reading.role > Role.STOPPED
     is_lost = not node.is_online and not node.is_in_maintenance and cluster.options.fencing_enabled
+    if is_running and is_lost and node.kind is NodeKind.GUEST:
+        resource.is_failed = resource.must_stop = True
+    if is_running and is_lost and node.kind is NodeKind.REMOTE and node.connection is not None:
+        # It is fenced only if its connection can't start anywhere.
+        node.is_unseen = not node.connection.is_failed
     if is_running and is_lost and resource.is_managed:
         mark_unclean(node, f"{resource.shown_id} is thought to be active there")
     found = OnFail.IGNORE if node.is_unclean else reading.on_fail
@@ -404,6 +436,8 @@ def _conclude(reading: Reading) -> None:
             resource.must_be_demoted.add(node.index)
         case OnFail.FENCE:
             mark_unclean(node, f"{resource.shown_id} failed there")
+        case OnFail.RESET_REMOTE:
+            _reset_remote(reading)
         case OnFail.STANDBY:
             node.is_standby = True
         case OnFail.BLOCK:
@@ -423,6 +457,23 @@ def _conclude(reading: Reading) -> None:
         resource.failed_on.add(node.index)
         if found not in (OnFail.DEMOTE, OnFail.BLOCK):
             resource.must_stop = True
+
+
+def _reset_remote(reading: Reading) -> None:
+    """A connection broke: the remote node is fenced, unless that has been done."""
+    cluster, resource = reading.cluster, reading.resource
+    resource.is_failed = resource.must_stop = True
+    if resource.connects_to is not None:
+        remote = cluster.nodes[resource.connects_to]
+        if cluster.options.fencing_enabled and not remote.was_fenced:
+            mark_unclean(remote, "remote connection is unrecoverable")
+    if resource.meta.get("reconnect_interval") or _parameter(resource, "reconnect_interval"):
+        resource.next_role = Role.STOPPED
+
+
+def _parameter(resource: Resource, name: str) -> str:
+    sets = resource.element.all("instance_attributes")
+    return next((pair.get("value") for one in sets for pair in one.all("nvpair") if pair.get("name") == name), "")
 
 
 def _remember_known(resource: Resource, node: Node) -> None:

@@ -11,9 +11,9 @@ from hacluster.cib.status import Operation
 from hacluster.scheduler.digests import monitor_has_changed
 from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, Draft, Order, Plan
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Order, Plan
 from hacluster.scheduler.words import role_of
-from hacluster.scheduler.working import Node, OperationConfig, Resource, Role, Variant
+from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
 
 PENDING = -1
 OCF_NOT_RUNNING = 7
@@ -197,7 +197,7 @@ def _probe(plan: Plan, resource: Resource, node: Node) -> None:
 
 
 def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
-    if resource.is_orphan or _is_known(resource, node):
+    if resource.is_orphan or _is_known(resource, node) or not _can_be_asked(resource, node):
         return
     holder = resource if resource.exclusive_on is not None else resource.top
     if holder.exclusive_on is not None and node.index not in (resource.exclusive_on or ()):
@@ -213,6 +213,15 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
     strength = ORDER if probe.runnable or resource.active else ORDER | RUNNABLE
     for task in ("start", "reload-agent"):
         plan.orders.append(Order(None, "", top, task, strength, first_draft=probe))
+
+
+def _can_be_asked(resource: Resource, node: Node) -> bool:
+    """Remote nodes host neither fence devices nor connections; a guest that is restarted has nothing to find."""
+    if node.kind is NodeKind.CLUSTER:
+        return True
+    if resource.agent[0] == STONITH or resource.connects_to is not None:
+        return False
+    return not (node.kind is NodeKind.GUEST and (resource.hosts_guest or node.requires_reset))
 
 
 def _is_known(resource: Resource, node: Node) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from hacluster.scheduler.words import role_of
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
+from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Resource, Role
 
 
 class OnFail(IntEnum):
@@ -17,6 +17,8 @@ class OnFail(IntEnum):
     IGNORE = 0
     DEMOTE = 1
     RECOVER = 2
+    RESET_REMOTE = 3
+    """Fence the remote node whose connection failed."""
     MIGRATE = 4
     BLOCK = 5
     STOP = 6
@@ -37,6 +39,9 @@ def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int
     word = config.on_fail.lower() if config is not None else ""
     if not word and name in ("monitor", "demote") and resource.clone is not None and resource.clone.is_promotable:
         word = _on_fail_demote(resource, name, interval_ms)
+    is_connection = resource.connects_to is not None and resource.container is None
+    if is_connection and name not in ("start", "stop") and (name != "monitor" or interval_ms):
+        return OnFail.RESET_REMOTE if resource.is_managed else OnFail.STOP
     has_fencing = cluster.options.fencing_enabled
     if name == "stop" and word not in ("block", "fence", "ignore", "nothing"):
         word = "fence" if has_fencing else "block"
@@ -68,6 +73,8 @@ def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
 def can_fence(cluster: Cluster, node: Node) -> bool:
     """A partition without quorum fences only its own members, unless its policy is to ignore that."""
     options = cluster.options
+    if node.kind is NodeKind.GUEST:
+        return False
     if not options.fencing_enabled or not options.has_fence_devices:
         return False
     return options.has_quorum or options.no_quorum_policy == "ignore" or node.is_online

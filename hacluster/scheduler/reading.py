@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from hacluster.cib.model import SCORE_INFINITY
 from hacluster.cib.status import Operation
 from hacluster.scheduler.on_fail import OnFail
-from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
 
 OCF_OK = 0
 OCF_NOT_RUNNING = 7
@@ -60,7 +60,18 @@ def started(resource: Resource) -> Role:
 
 
 def mark_unclean(node: Node, reason: str) -> None:
-    """The node must be fenced; the first reason is the one that is told."""
+    """The node must be fenced; the first reason is the one that is told. A guest is reset by restarting its container."""
+    connection = node.connection
+    if node.kind is NodeKind.GUEST and connection is not None and connection.container is not None:
+        container = connection.container
+        if container.is_managed and not container.is_failed:
+            node.requires_reset = container.is_failed = container.must_stop = True
+            container.failed_on |= set(container.active)
+        return
+    if node.kind is NodeKind.REMOTE:
+        if connection is not None and not connection.is_managed:
+            return
+        node.requires_reset = True
     if not node.is_unclean:
         node.is_unclean, node.fence_reason = True, reason
 

@@ -24,6 +24,7 @@ from hacluster.scheduler.ordering import make_links, order_by_constraints, order
 from hacluster.scheduler.plan import Plan
 from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
+from hacluster.scheduler.remotes import keep_off_remotes, order_connections
 from hacluster.scheduler.settle import settle
 from hacluster.scheduler.utilization import unpack_utilization
 from hacluster.scheduler.vertices import build_graph
@@ -37,6 +38,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     references = References(cib, cluster)
     read_colocations(cib, cluster, references)
     score_nodes(cib, cluster, references)
+    keep_off_remotes(cluster)
     apply_health(cluster)
     apply_shutdown_locks(cluster)
     unpack_utilization(cluster, cib.section("nodes").all("node"))
@@ -46,6 +48,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     assign(cluster)
     draft_probes(plan)
     draft_actions(plan)
+    order_connections(plan)
     draft_notification_milestones(plan)
     order_inside(plan)
     order_by_constraints(plan, cib, references)

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
+from hacluster.scheduler.remotes import connection_of, names_in, tie_connections
 from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Options, Resource, Variant
+from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Options, Resource, Variant
 
 _META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
 
@@ -78,10 +79,14 @@ def unpack_options(cib: Cib, now: float = 0.0) -> Options:
 def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
     states = _states_by_node(cib)
     configured = [entry for entry in cib.section("nodes").all("node") if entry.get("type", "member") != "ping"]
+    kinds = names_in(cib)
+    known = {entry.get("uname") for entry in configured}
+    configured += [Element("node", {"id": name, "uname": name}) for name in kinds if name not in known]
     nodes = []
     for index, entry in enumerate(configured):
         node = Node(index, entry.id, entry.get("uname"))
-        node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": "cluster"}
+        node.kind = kinds.get(node.uname, NodeKind.REMOTE if entry.get("type") == "remote" else NodeKind.CLUSTER)
+        node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": node.kind.value}
         node.attributes |= pairs(entry, "instance_attributes", node.attributes, now)
         node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
         state = states.get(node.uname) or states.get(node.id)
@@ -89,9 +94,24 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
         node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
-        _judge_node(node, state, options, now)
+        if node.kind is NodeKind.CLUSTER:
+            _judge_node(node, state, options, now)
+        else:
+            _judge_remote(node, state)
         nodes.append(node)
     return nodes
+
+
+def _judge_remote(node: Node, state: Element | None) -> None:
+    """What its own state says; whether it is there, its connection tells."""
+    node.is_standby = is_true(node.attributes.get("standby", ""))
+    node.is_in_maintenance = is_true(node.attributes.get("maintenance", ""))
+    node.is_shutting_down = node.attributes.get("shutdown", "0") not in ("", "0")
+    if state is not None:
+        node.was_seen = True
+        node.was_fenced = is_true(state.get("node_fenced")) or state.get("node_fenced").isdecimal()
+        node.was_fenced = node.was_fenced and state.get("node_fenced") != "0"
+        node.is_in_maintenance = node.is_in_maintenance or is_true(state.get("node_in_maintenance"))
 
 
 def _states_by_node(cib: Cib) -> dict[str, Element]:
@@ -166,6 +186,13 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
         resource = maker.make(element, None)
         if resource is not None:
             cluster.resources.append(resource)
+    for element in [found for found in cib.section("resources").walk() if found.tag == "primitive"]:
+        guest = _guest_of(element, templates.get(element.get("template"), NOTHING))
+        if guest and guest not in cluster.by_id:
+            connection = maker.make(connection_of(element, guest), None)
+            if connection is not None:
+                cluster.resources.append(connection)
+    tie_connections(cluster)
     cluster.resources.sort(key=lambda found: -found.priority)
     options = cluster.options
     watchdog = duration_ms(options.values.get("stonith-watchdog-timeout", "0"))
@@ -184,6 +211,11 @@ def _op_key(op: Element) -> tuple[str, str]:
 def _agent_of(element: Element, template: Element) -> dict[str, str]:
     found = {name: element.get(name) or template.get(name) for name in ("class", "provider", "type")}
     return {name: value for name, value in found.items() if value}
+
+
+def _guest_of(element: Element, template: Element) -> str:
+    meta = pairs(template, "meta_attributes") | pairs(element, "meta_attributes")
+    return meta.get("remote-node", "")
 
 
 class Maker:

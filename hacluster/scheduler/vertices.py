@@ -154,6 +154,8 @@ def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> N
 def _placement_now(cluster: Cluster) -> Placement:
     placement: Placement = {}
     for resource in cluster.primitives():
+        if resource.container is not None:
+            continue
         for index, role in sorted(resource.active.items()):
             _note(placement, resource, cluster.nodes[index].uname, role)
     return placement
@@ -163,6 +165,8 @@ def _placement_after(plan: Plan) -> Placement:
     """Where everything is once all chosen actions have succeeded."""
     placement: Placement = {}
     for resource in plan.cluster.primitives():
+        if resource.container is not None:
+            continue
         stopped = {index for index in resource.active for stop in _done_on(plan, resource, "stop", index)}
         after = {index: role for index, role in resource.active.items() if index not in stopped}
         for index in list(after):

@@ -34,6 +34,12 @@ class Variant(StrEnum):
     CLONE = "clone"
 
 
+class NodeKind(StrEnum):
+    CLUSTER = "cluster"
+    REMOTE = "remote"
+    GUEST = "container"
+
+
 @dataclass(slots=True)
 class Node:
     index: int
@@ -47,6 +53,13 @@ class Node:
     is_in_maintenance: bool = False
     is_shutting_down: bool = False
     is_dc: bool = False
+    kind: NodeKind = NodeKind.CLUSTER
+    connection: Resource | None = None
+    """Of a remote or guest node: the resource that connects to it."""
+    requires_reset: bool = False
+    was_fenced: bool = False
+    is_unseen: bool = False
+    """Nothing is known of it but that its connection is to start somewhere."""
     was_seen: bool = False
     has_failures: bool = False
     is_searched: bool = True
@@ -165,6 +178,11 @@ class Resource:
     utilization: dict[str, int] = field(default_factory=dict)
     requires: str = "fencing"
     multiple_active: str = "stop_start"
+    connects_to: int | None = None
+    """The remote or guest node this connects to."""
+    container: Resource | None = None
+    """Of a guest node's connection: the resource that is the guest."""
+    hosts_guest: bool = False
     # --- the decision
     is_assigned: bool = False
     is_assigning: bool = False
