@@ -20,7 +20,7 @@ from hacluster.scheduler.plan import (
     Order,
     Plan,
 )
-from hacluster.scheduler.values import is_true
+from hacluster.scheduler.values import boolean, is_true
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
 _DOWN = {Role.PROMOTED: Role.UNPROMOTED, Role.UNPROMOTED: Role.STOPPED, Role.STARTED: Role.STOPPED}
@@ -203,7 +203,8 @@ def _judge_places(cluster: Cluster, resource: Resource, current: Node | None, ta
 
 
 def _may_migrate(resource: Resource, current: Node, target: Node | None) -> bool:
-    if target is None or current is target or not is_true(resource.meta.get("allow-migrate", "")):
+    default = resource.connects_to is not None
+    if target is None or current is target or not boolean(resource.meta.get("allow-migrate", ""), default):
         return False
     is_well = not (resource.is_failed or resource.start_pending or current.is_unclean)
     return is_well and resource.is_managed and current.is_online and resource.next_role >= Role.STARTED

@@ -221,7 +221,16 @@ def _can_be_asked(resource: Resource, node: Node) -> bool:
         return True
     if resource.agent[0] == STONITH or resource.connects_to is not None:
         return False
-    return not (node.kind is NodeKind.GUEST and (resource.hosts_guest or node.requires_reset))
+    if node.kind is not NodeKind.GUEST or node.connection is None or node.connection.container is None:
+        return True
+    return not resource.hosts_guest and not _comes_anew(node, node.connection.container)
+
+
+def _comes_anew(node: Node, guest: Resource) -> bool:
+    """The guest isn't running, or won't go on running: nothing can be active in it when it is up."""
+    if guest.role <= Role.STOPPED or node.requires_reset or node.is_unclean or guest.is_failed:
+        return True
+    return guest.next_role is Role.STOPPED or (guest.target is not None and guest.target not in guest.active)
 
 
 def _is_known(resource: Resource, node: Node) -> bool:

@@ -93,7 +93,8 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         if state is not None:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
-        node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
+        if node.kind is not NodeKind.CLUSTER:
+            node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
         if node.kind is NodeKind.CLUSTER:
             _judge_node(node, state, options, now)
         else:

@@ -111,6 +111,7 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
             node=node.uname,
             node_id=node.id,
             detail=draft.detail,
+            pseudo=draft.pseudo,
             task_key=f"{'stonith' if draft.kind is ActionKind.FENCE else 'do_shutdown'}-{node.uname}",
         )
     config = draft.config
