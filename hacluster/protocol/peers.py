@@ -341,6 +341,8 @@ class LeaveGranted(PeerMessage, frozen=True, kw_only=True, tag="leave-granted"):
     """DC to a member that asked to stop: nothing runs there any more, go."""
 
     term: int
+    known: dict[str, int] | None = None
+    """Resource -> the member's last call that the DC had heard of when it said so."""
 
 
 # ---------------------------------------------------------------- fencing

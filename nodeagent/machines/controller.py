@@ -34,6 +34,7 @@ from nodeagent.machines.events import (
     TransitionEnded,
     ViewChanged,
 )
+from nodeagent.machines.executor import Executor
 from nodeagent.machines.failover import Failover
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import FEATURE_SET, Machine, Situation, on, on_message
@@ -62,7 +63,7 @@ class Controller(Machine):
         attributes: Attributes,
         failover: Failover,
         is_joining: Callable[[], bool],
-        is_acting: Callable[[], bool],
+        executor: Executor,
     ) -> None:
         super().__init__(here)
         self._replication = replication
@@ -70,7 +71,7 @@ class Controller(Machine):
         self._attributes = attributes
         self._failover = failover
         self._is_joining = is_joining
-        self._is_acting = is_acting
+        self._executor = executor
         self._reason = ""
         """Why a new graph is needed; "" when it is not."""
         self._schedule_token = 0
@@ -179,7 +180,9 @@ class Controller(Machine):
         self._remember(peer, done.memory.resource if done.memory else "", done)
         if done.entry is not None and not done.is_ok:
             self._failed(peer, done.entry)
-        self._transition.done_at(peer, done)
+        if not self._transition.done_at(peer, done) and done.entry is not None:
+            # The graph of now was made without knowing how this would end: the node may have been away meanwhile.
+            self._need(f"{done.entry.resource} {done.entry.operation} on {peer} of an earlier transition has ended")
 
     @on_message(HistoryChanged)
     def _history_changed(self, peer: str, message: HistoryChanged) -> None:
@@ -311,8 +314,11 @@ class Controller(Machine):
 
     @on_message(LeaveGranted)
     def _granted(self, peer: str, message: LeaveGranted) -> None:
-        # What still runs here was ordered by an earlier DC; its end makes this one look again.
-        if peer == self.here.dc and message.term == self.here.view.term and not self._is_acting():
+        # What still runs here, or has just ended, was ordered by an earlier DC; its end makes this one look again.
+        is_stale = self._executor.is_acting() or (
+            message.known is not None and self._executor.is_news_to(message.known)
+        )
+        if peer == self.here.dc and message.term == self.here.view.term and not is_stale:
             self.publish(events.MANAGER_STOPPED)
             self.give(SayLeave())
             self.give(StopAgent())

@@ -374,6 +374,11 @@ class Executor(Machine):
         entry = self._entry(job, unknown)
         return msgspec.structs.replace(entry, op_status=OP_PENDING, rc=RC_PENDING, call_id=-1)
 
+    def is_news_to(self, known: dict[str, int]) -> bool:
+        """Whether an operation has ended here that somebody who knows of these calls has not heard of yet."""
+        last = ((name, instance.entries.get(("", 0))) for name, instance in self._instances.items())
+        return any(entry is not None and entry.call_id > known.get(name, -1) for name, entry in last)
+
     def is_acting(self) -> bool:
         """Whether an operation that changes something is under way or waits."""
         return any(

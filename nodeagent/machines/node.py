@@ -66,7 +66,7 @@ class Node:
             self.attributes,
             self.failover,
             lambda: self.join.is_waiting,
-            self.executor.is_acting,
+            self.executor,
         )
         self.journal = Journal(here, restored)
         self.door = Door(

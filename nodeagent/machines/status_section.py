@@ -48,6 +48,15 @@ def with_lrm_resource(cib: Cib, name: str, resource: str, memory: LrmResource | 
     return status.with_resource_history(cib, name, resource, new)
 
 
+def last_calls(cib: Cib, name: str) -> dict[str, int]:
+    """Resource -> the call id of the last operation on this node that was no recurring one."""
+    state = node_state(cib, name)
+    if state is None:
+        return {}
+    entries = ((book.id, entry) for book in status.history_of(state) for entry in book.all("lrm_rsc_op"))
+    return {resource: int(entry.get("call-id", "0")) for resource, entry in entries if entry.id == f"{resource}_last_0"}
+
+
 def lrm_resource(memory: LrmResource, node: str) -> Element:
     attributes = {"id": memory.resource, "type": memory.type, "class": memory.standard}
     if memory.provider:

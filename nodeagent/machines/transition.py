@@ -26,7 +26,7 @@ from nodeagent.machines.events import (
 )
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import Machine, Situation, on
-from nodeagent.machines.status_section import attributes_of, with_lrm_resource
+from nodeagent.machines.status_section import attributes_of, last_calls, with_lrm_resource
 
 if TYPE_CHECKING:
     from hacluster.scheduler.graph import Action, TransitionGraph
@@ -70,7 +70,7 @@ class Transition(Machine):
         self.summary = tuple(change.text() for change in graph.changes)
         self._waits_for = dict.fromkeys(self._actions, 0)
         behind: dict[int, list[int]] = defaultdict(list)
-        for first, then in sorted(set(graph.orderings)):
+        for first, then in sorted({*graph.orderings, *_probes_before_shutdowns(graph)}):
             if first in self._actions and then in self._actions:
                 self._waits_for[then] += 1
                 behind[first].append(then)
@@ -133,7 +133,8 @@ class Transition(Machine):
             case "fence":
                 self.give(FenceNeeded(action.node, action.detail or "reboot", "pacemaker-controld"))
             case "shutdown":
-                self.send(action.node, LeaveGranted(term=self.here.view.term))
+                known = last_calls(self._replication.draft, action.node)
+                self.send(action.node, LeaveGranted(term=self.here.view.term, known=known))
                 self._finish(action.id, is_ok=True)
             case "clear_failcount":
                 self._clear_failcount(action)
@@ -201,12 +202,13 @@ class Transition(Machine):
 
     # Ends
 
-    def done_at(self, node: str, done: ActionDone) -> None:
-        """A member's answer. An answer of an older transition changes nothing here."""
+    def done_at(self, node: str, done: ActionDone) -> bool:
+        """A member's answer. False for one of an older transition, which changes nothing here."""
         action = self.in_flight.get(done.action)
         if not self.is_running or done.transition != self.number or action is None or action.node != node:
-            return
+            return False
         self._finish(done.action, is_ok=done.is_ok)
+        return True
 
     def timer(self, name: str) -> None:
         if name.startswith(DELAYED):
@@ -253,3 +255,13 @@ def failcount_names(attributes: dict[str, str], resource: str) -> list[str]:
     )
     whole = {f"{kind}-{name}" for kind in ("fail-count", "last-failure") for name in (resource, plain)}
     return sorted(name for name in attributes if name.startswith(prefixes) or name in whole)
+
+
+def _probes_before_shutdowns(graph: TransitionGraph) -> list[tuple[int, int]]:
+    """A node may go only when all that is asked of it has been answered: a probe may find what nobody knew of."""
+    shutdowns = {action.node: action.id for action in graph.actions if action.kind == "shutdown"}
+    return [
+        (action.id, shutdowns[action.node])
+        for action in graph.actions
+        if action.kind == "monitor" and not action.interval_ms and action.node in shutdowns
+    ]
