@@ -1,4 +1,4 @@
-"""`pm_crmgen [-o OUT.crm] [--sheet NAME] [-C] [-O] [-b] IN`: a configuration sheet becomes crm text.
+"""`pm_crmgen [-o OUT.crm] [--sheet NAME] [-C] [-O] [-b] [--verify] IN`: a configuration sheet becomes crm text.
 
 Reads csv, xls, xlsx or ods; writes the text to OUT or stdout and every problem to stderr as `sheet!cell: message`.
 Exit codes: 0 done, 1 refused (nothing is written), 2 done with warnings.
@@ -12,6 +12,8 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+
+import msgspec
 
 from hacluster.cib.problems import Problem, Severity
 from hacluster.sheets.convert import Options, SheetResult, convert_book
@@ -29,6 +31,10 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     options = Options(not arguments.no_colocation, not arguments.no_order, arguments.brackets)
     result = convert_book(data, arguments.input, arguments.sheet, options)
+    if arguments.verify:
+        from hacluster.sheets.verify import verify
+
+        result = msgspec.structs.replace(result, problems=(*result.problems, *verify(result)))
     for problem in result.problems:
         if problem.severity is not Severity.INFO or arguments.verbose or arguments.messages == "json":
             print(_message(problem, arguments.messages, language), file=sys.stderr)
@@ -47,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-C", dest="no_colocation", action="store_true", help="generate no colocation from LOCATION")
     parser.add_argument("-O", dest="no_order", action="store_true", help="generate no order from LOCATION")
     parser.add_argument("-b", dest="brackets", action="store_true", help="put recipients of alerts in brackets")
+    parser.add_argument("--verify", action="store_true", help="check the result as a configuration too; see crm_verify")
     parser.add_argument("-V", dest="verbose", action="count", default=0, help="show remarks besides warnings")
     parser.add_argument("--messages", choices=("text", "json"), default="text", help="form of the messages")
     parser.add_argument("--lang", choices=("ja", "en"), help="language of the messages (default: from LANG)")
