@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 
 from hacluster.cib.model import SCORE_INFINITY
+from hacluster.scheduler.bundles import settle_inside
 from hacluster.scheduler.clones import assign_instances, instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
@@ -40,6 +41,11 @@ class Chooser:
     def assign(self, resource: Resource, prefer: int | None = None, *, keep_role: bool = False) -> int | None:
         """Gives the node, None when there is none. `keep_role`: a failed attempt leaves no trace."""
         if resource.is_assigned:
+            return resource.homes_next[0] if resource.homes_next else None
+        bundle = resource.bundle
+        if bundle is not None and not bundle.is_assigned and not bundle.is_assigning:
+            # The containers of a bundle choose first, then what belongs to them.
+            self.assign(bundle)
             return resource.homes_next[0] if resource.homes_next else None
         if resource.is_assigning:
             return None
@@ -78,7 +84,18 @@ class Chooser:
         if clone.is_promotable:
             set_roles(self, clone)
         clone.is_assigned = True
+        self._assign_inside(clone)
         return None
+
+    def _assign_inside(self, bundle: Resource) -> None:
+        """What belongs to the containers of a bundle, once they have their nodes."""
+        for replica in bundle.replicas:
+            for part in (replica.address, replica.connection):
+                if part is not None:
+                    self.assign(part)
+        if bundle.child is not None:
+            settle_inside(self.cluster, bundle)
+            self.assign(bundle.child)
 
     # ------------------------------------------------------------ primitives
 

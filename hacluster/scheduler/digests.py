@@ -25,7 +25,16 @@ class Change(Enum):
 def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
     """Instance attributes as they hold on the node, the template's among them."""
     inherited = pairs(resource.template, "instance_attributes", node.attributes)
-    return inherited | pairs(resource.element, "instance_attributes", node.attributes)
+    found = inherited | pairs(resource.element, "instance_attributes", node.attributes)
+    container = resource.container
+    if container is not None and found.get("addr") == "#uname":
+        found["addr"] = _host_of(container, node)
+    return found
+
+
+def _host_of(container: Resource, node: Node) -> str:
+    """A container without an address is reached where it runs; its connection usually is there too."""
+    return container.host_name or node.uname
 
 
 def digest(parameters: dict[str, str], interval_ms: int, timeout_ms: int) -> str:

@@ -154,6 +154,9 @@ def _orphan(cluster: Cluster, maker: Maker, entry: Element) -> Resource:
 
 def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
     """The instance of that primitive for this node: where a sibling is active already, else the first idle one."""
+    for replica in clone.bundle.replicas if clone.bundle is not None else ():
+        if replica.node == node.index:
+            return replica.child
     idle: Resource | None = None
     for instance in clone.children:
         part = next((part for part in instance.primitives() if part.base_id == base), None)

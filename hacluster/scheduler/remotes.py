@@ -10,6 +10,7 @@ from __future__ import annotations
 from enum import Enum, auto
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
+from hacluster.scheduler.bundles import guest_names
 from hacluster.scheduler.plan import IMPLIES_FIRST, IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Plan
 from hacluster.scheduler.reading import mark_unclean
 from hacluster.scheduler.values import is_true
@@ -46,7 +47,7 @@ def names_in(cib: Cib) -> dict[str, NodeKind]:
         guest = _meta(element, "remote-node") or _meta(template, "remote-node")
         if guest:
             found[guest] = NodeKind.GUEST
-    return found
+    return found | guest_names(cib)
 
 
 def _meta(element: Element, name: str) -> str:
@@ -110,11 +111,14 @@ def keep_off_remotes(cluster: Cluster) -> None:
     if not remotes:
         return
     for resource in cluster.primitives():
-        if resource.connects_to is not None or resource.agent[0] == STONITH or resource.hosts_guest:
+        is_guest = resource.hosts_guest and resource.bundle is None
+        if resource.connects_to is not None or resource.agent[0] == STONITH or is_guest:
             resource.ban_only(remotes, "only on a cluster node")
         container = resource.container
         if container is not None:
-            tie = Colocation("#resource-with-container", resource, container, SCORE_INFINITY, is_explicit=False)
+            # The connection into a container on a remote node runs beside that node's own connection.
+            strength = SCORE_INFINITY if container.bundle is None else 10_000
+            tie = Colocation("#resource-with-container", resource, container, strength, is_explicit=False)
             resource.this_with.append(tie)
             container.with_this.append(tie)
 

@@ -11,6 +11,7 @@ from hacluster.cib.model import Cib
 from hacluster.scheduler.actions import draft_actions, draft_configuration_changes
 from hacluster.scheduler.assign import assign
 from hacluster.scheduler.borrowed import resolved
+from hacluster.scheduler.bundles import order_bundles, tie_replicas
 from hacluster.scheduler.colocations import read_colocations
 from hacluster.scheduler.fencing import draft_fencing_and_shutdowns, hold_back_unsafe_starts
 from hacluster.scheduler.graph import TransitionGraph
@@ -39,6 +40,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     read_colocations(cib, cluster, references)
     score_nodes(cib, cluster, references)
     keep_off_remotes(cluster)
+    tie_replicas(cluster)
     apply_health(cluster)
     apply_shutdown_locks(cluster)
     unpack_utilization(cluster, cib.section("nodes").all("node"))
@@ -49,6 +51,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     draft_probes(plan)
     draft_actions(plan)
     order_connections(plan)
+    order_bundles(plan)
     draft_notification_milestones(plan)
     order_inside(plan)
     order_by_constraints(plan, cib, references)

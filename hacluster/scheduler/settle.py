@@ -473,9 +473,9 @@ def _because(first: Draft) -> str:
 
 
 def _contains(outer: Resource, inner: Resource) -> bool:
-    above = inner.parent
+    above = inner.parent or inner.bundle
     while above is not None:
         if above is outer:
             return True
-        above = above.parent
+        above = above.parent or above.bundle
     return False

@@ -9,9 +9,11 @@ from collections.abc import Mapping
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
+from hacluster.scheduler import bundles
+from hacluster.scheduler.bundles import Bundle, bundles_of
 from hacluster.scheduler.remotes import connection_of, names_in, tie_connections
 from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
-from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Options, Resource, Variant
+from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Options, Replica, Resource, Variant
 
 _META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
 
@@ -193,6 +195,8 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
             connection = maker.make(connection_of(element, guest), None)
             if connection is not None:
                 cluster.resources.append(connection)
+    for bundle in bundles_of(cib):
+        maker.make_bundle(bundle)
     tie_connections(cluster)
     cluster.resources.sort(key=lambda found: -found.priority)
     options = cluster.options
@@ -346,6 +350,46 @@ class Maker:
         for part in [instance, *instance.children]:
             self._cluster.by_id.setdefault(part.base_id, part)
         return instance
+
+    def make_bundle(self, bundle: Bundle) -> None:
+        """The bundle as the clone of its containers, and everything else beside it."""
+        whole = self.make(
+            Element("clone", bundle.element.attributes, tuple(bundle.element.all("meta_attributes"))), None
+        )
+        assert whole is not None
+        whole.is_unique, whole.clone_max, whole.clone_node_max = True, bundle.replicas, bundle.per_host
+        whole.is_promotable = whole.notifies = False
+        self._cluster.resources.append(whole)
+        for number in range(bundle.replicas):
+            container = self._make_part(bundles.container_of(bundle, number), whole)
+            container.parent = whole
+            whole.children.append(container)
+            replica = Replica(container)
+            address, connection = bundles.address_of(bundle, number), bundles.connection_of(bundle, number)
+            replica.address = self._make_part(address, whole) if address is not None else None
+            replica.connection = self._make_part(connection, whole) if connection is not None else None
+            self._cluster.resources += [one for one in (replica.address, replica.connection) if one is not None]
+            whole.replicas.append(replica)
+        child = bundles.child_of(bundle)
+        if child is not None:
+            self._make_inside(child, whole)
+
+    def _make_part(self, element: Element, bundle: Resource) -> Resource:
+        part = self.make(element, bundle)
+        assert part is not None
+        part.parent, part.bundle = None, bundle
+        part.stickiness = score(part.meta.get("resource-stickiness", "0"))
+        return part
+
+    def _make_inside(self, element: Element, bundle: Resource) -> None:
+        child = self._make_part(element, bundle)
+        bundle.child = child
+        self._cluster.resources.append(child)
+        for replica, instance in zip(bundle.replicas, child.children, strict=False):
+            instance.bundle, replica.child = bundle, instance
+            instance.stickiness = child.stickiness
+            if replica.connection is not None:
+                replica.node = self._cluster.by_uname[replica.connection.id].index
 
     def make_orphan(self, entry: Element) -> Resource:
         """A resource that runs, or ran, but isn't configured any more."""

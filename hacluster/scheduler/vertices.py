@@ -23,7 +23,7 @@ from hacluster.scheduler.plan import (
     Plan,
 )
 from hacluster.scheduler.values import duration_ms, score
-from hacluster.scheduler.working import Cluster, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Replica, Resource, Role, Variant
 
 _WEAK = ORDER | TELLS_FIRST | TELLS_THEN
 
@@ -155,34 +155,55 @@ def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> N
 def _placement_now(cluster: Cluster) -> Placement:
     placement: Placement = {}
     for resource in cluster.primitives():
-        if resource.container is not None:
+        if resource.container is not None or resource.bundle is not None:
             continue
         for index, role in sorted(resource.active.items()):
             _note(placement, resource, cluster.nodes[index].uname, role)
+    for replica in (replica for bundle in cluster.resources for replica in bundle.replicas):
+        inside = replica.child.active if replica.child is not None else {}
+        _note_replica(cluster, placement, replica, replica.container.active, inside)
     return placement
+
+
+def _note_replica(
+    cluster: Cluster, placement: Placement, replica: Replica, hosts: dict[int, Role], inside: dict[int, Role]
+) -> None:
+    """A replica stands there once: on its container's host, in the role of what is inside."""
+    named = replica.connection or replica.container
+    role = Role.STARTED if replica.child is None else next(iter(inside.values()), None)
+    for index in sorted(hosts):
+        if role is not None:
+            _note(placement, named, cluster.nodes[index].uname, role)
 
 
 def _placement_after(plan: Plan) -> Placement:
     """Where everything is once all chosen actions have succeeded."""
     placement: Placement = {}
     for resource in plan.cluster.primitives():
-        if resource.container is not None:
+        if resource.container is not None or resource.bundle is not None:
             continue
-        stopped = {index for index in resource.active for stop in _done_on(plan, resource, "stop", index)}
-        after = {index: role for index, role in resource.active.items() if index not in stopped}
-        for index in list(after):
-            if _done_on(plan, resource, "demote", index):
-                after[index] = Role.UNPROMOTED
-        started = Role.UNPROMOTED if resource.clone is not None and resource.clone.is_promotable else Role.STARTED
-        for start in [*plan.find(resource, "start"), *plan.find(resource, "migrate_from")]:
-            if start.node is not None and _is_vertex(start):
-                after[start.node.index] = max(after.get(start.node.index, Role.STOPPED), started)
-        for promote in plan.find(resource, "promote"):
-            if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
-                after[promote.node.index] = Role.PROMOTED
-        for index, role in sorted(after.items()):
+        for index, role in sorted(_roles_after(plan, resource).items()):
             _note(placement, resource, plan.cluster.nodes[index].uname, role)
+    for replica in (replica for bundle in plan.cluster.resources for replica in bundle.replicas):
+        inside = _roles_after(plan, replica.child) if replica.child is not None else {}
+        _note_replica(plan.cluster, placement, replica, _roles_after(plan, replica.container), inside)
     return placement
+
+
+def _roles_after(plan: Plan, resource: Resource) -> dict[int, Role]:
+    stopped = {index for index in resource.active for stop in _done_on(plan, resource, "stop", index)}
+    after = {index: role for index, role in resource.active.items() if index not in stopped}
+    for index in list(after):
+        if _done_on(plan, resource, "demote", index):
+            after[index] = Role.UNPROMOTED
+    started = Role.UNPROMOTED if resource.clone is not None and resource.clone.is_promotable else Role.STARTED
+    for start in [*plan.find(resource, "start"), *plan.find(resource, "migrate_from")]:
+        if start.node is not None and _is_vertex(start):
+            after[start.node.index] = max(after.get(start.node.index, Role.STOPPED), started)
+    for promote in plan.find(resource, "promote"):
+        if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
+            after[promote.node.index] = Role.PROMOTED
+    return after
 
 
 def _done_on(plan: Plan, resource: Resource, task: str, index: int) -> list[Draft]:

@@ -120,6 +120,19 @@ class RoleLocation:
 
 
 @dataclass(slots=True, eq=False)
+class Replica:
+    """One container of a bundle with what belongs to it."""
+
+    container: Resource
+    address: Resource | None = None
+    connection: Resource | None = None
+    child: Resource | None = None
+    """The instance that runs inside."""
+    node: int | None = None
+    """The guest node that the container is."""
+
+
+@dataclass(slots=True, eq=False)
 class Resource:
     """A primitive instance, a group or a clone. `id` of a clone's child carries its number: `prmPingd:0`."""
 
@@ -192,6 +205,14 @@ class Resource:
     sort_index: int = 0
     counts: dict[int, int] = field(default_factory=dict)
     """A clone's: node -> instances that have been given to it"""
+    # --- bundles
+    replicas: list[Replica] = field(default_factory=list)
+    bundle: Resource | None = None
+    """The bundle that it is a part of."""
+    host_name: str = ""
+    """A container's: the node it is on, or will be on."""
+    child: Resource | None = None
+    """A bundle's: the clone of what runs inside its containers."""
     # --- clones
     clone_max: int = 0
     clone_node_max: int = 1
