@@ -10,6 +10,7 @@ SUBCOMMANDS = {
     "crm2xml": ("hacluster.cli.crm2xml:main", "crm text to CIB XML"),
     "crmshow": ("hacluster.cli.crmshow:main", "crm text as `crm configure show` prints it"),
     "doctor": ("hacluster.cli.doctor:main", "is this node fit to be a member?"),
+    "export-sheet": ("hacluster.cli.export_sheet:main", "the configuration as a workbook, or an empty form"),
     "monitor": ("hacluster.cli.monitor:main", "start, stop or ask a monitor inside the agent"),
     "report": ("hacluster.cli.report:main", "logs, configurations and events in one archive, without secrets"),
     "rollback": ("hacluster.cli.versions:rollback", "make an earlier configuration the present one"),

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.comments import Comment
-from openpyxl.styles import Font, PatternFill
+from openpyxl.styles import Alignment, Font, PatternFill
 
 from hacluster.cib.problems import Problem, Severity
 from hacluster.sheets.headings import Table
@@ -21,7 +21,11 @@ _FILLS = {"table": "CCFFFF", "header": "CCFFCC", "label": "FFFF99"}
 _MARKS = {Severity.ERROR: "FF9999", Severity.WARNING: "FFE699"}
 
 
-def rows_to_xlsx(rows: Iterable[Sequence[str]], sheet: str = "環境定義書") -> bytes:
+Merged = Iterable[tuple[int, str, str]]
+"""(row from 1, first column, last column) of merged cells"""
+
+
+def rows_to_xlsx(rows: Iterable[Sequence[str]], sheet: str = "環境定義書", merged: Merged = ()) -> bytes:
     """A book with one worksheet; table names and headers are coloured as in the template."""
     book = Workbook()
     page = book.active
@@ -37,8 +41,14 @@ def rows_to_xlsx(rows: Iterable[Sequence[str]], sheet: str = "環境定義書") 
                 cell = page.cell(number, column)
                 cell.value, cell.data_type, cell.number_format = ILLEGAL_CHARACTERS_RE.sub("", text), "s", "@"
                 cell.font = Font(name="ＭＳ Ｐゴシック", bold=look == "table")
+                cell.alignment = Alignment(vertical="top", wrap_text="\n" in text)
                 if look:
                     cell.fill = PatternFill("solid", fgColor=_FILLS[look])
+    for number, first, last in merged:
+        page.merge_cells(f"{first}{number}:{last}{number}")
+    page.column_dimensions["A"].width = 3
+    for letter in "CDEFGHIJKLMN":
+        page.column_dimensions[letter].width = 13
     return _bytes(book)
 
 

@@ -9,9 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_POST
 
+from hacluster.sheets.export import empty, export, to_xlsx
 from hacluster.sheets.rows import column_letter
 from webui import imports, wording
 from webui.commands import Actor, Outcome
+from webui.feed import feed
 from webui.models import Upload
 from webui.roles import Right, may, needs
 from webui.sentences import sentence
@@ -38,6 +40,29 @@ def _upload(request: HttpRequest) -> HttpResponse:
         messages.error(request, sentence(kept.code, kept.fields))
         return redirect("sheets")
     return redirect("sheet", key=kept)
+
+
+@needs(Right.CONFIGURE)
+def running(request: HttpRequest) -> HttpResponse:
+    """The running configuration as a workbook; it may hold passwords of fence devices."""
+    cib = feed.current().cib
+    if cib is None:
+        messages.error(request, sentence("agent.unreachable", {"reason": feed.current().trouble}))
+        return redirect("sheets")
+    language = wording.language()
+    return _book(to_xlsx(export(cib, language), language), "cluster.xlsx")
+
+
+@needs(Right.SEE)
+def form(request: HttpRequest) -> HttpResponse:
+    """The empty form."""
+    language = wording.language()
+    return _book(to_xlsx(empty(language), language), "form.xlsx")
+
+
+def _book(data: bytes, name: str) -> HttpResponse:
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+    return HttpResponse(data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
 @needs(Right.SEE)

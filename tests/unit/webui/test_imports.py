@@ -7,6 +7,7 @@ from openpyxl import load_workbook
 
 from hacluster.cib.model import Cib
 from hacluster.protocol.messages import AgentActionResult, AgentActionRun, CibChange
+from hacluster.sheets.convert import convert_book
 from tests.fake_agent import pair
 from tests.sheets_for_tests import BAD, GOOD
 from webui import checks, commands, imports, jobs, tasks
@@ -202,3 +203,18 @@ def test_a_script_uploads_and_applies_over_http(agent, users, browser_of, by_han
     assert answer.status_code == 200
     tasks.run_job(answer.json()["job"])
     assert client.get("/api/v1/jobs/a-script").json()["state"] == "done"
+
+
+def test_the_running_configuration_comes_as_a_workbook_for_those_who_may_configure(browser_of):
+    answer = browser_of("admin").get("/sheets/running.xlsx")
+    assert answer["Content-Disposition"] == 'attachment; filename="cluster.xlsx"'
+    converted = convert_book(answer.content, "cluster.xlsx")
+    assert converted.ok
+    assert "prmPg" in converted.crm_text
+    assert browser_of("viewer").get("/sheets/running.xlsx").status_code == 403
+
+
+def test_everyone_may_have_the_empty_form(browser_of):
+    answer = browser_of("viewer").get("/sheets/empty.xlsx")
+    assert answer.status_code == 200
+    assert convert_book(answer.content, "form.xlsx").ok
