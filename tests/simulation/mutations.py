@@ -137,6 +137,21 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "        elif self.here.dc and entry is not None:\n",
         "        elif False:\n",
     ),
+    "an answer of an older transition is ignored": (
+        "controller.py",
+        "if not self._transition.done_at(peer, done) and done.entry is not None:",
+        "if not self._transition.done_at(peer, done) and False:",
+    ),
+    "a node leaves before its probe is answered": (
+        "transition.py",
+        "{*graph.orderings, *_probes_before_shutdowns(graph)}",
+        "{*graph.orderings}",
+    ),
+    "only the DC is asked whether it hears a node": (
+        "confirming.py",
+        "waiting = {member for member in self.here.members_but_self() if member != target}",
+        "waiting = set()",
+    ),
 }
 
 

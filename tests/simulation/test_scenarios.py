@@ -404,3 +404,54 @@ def test_a_node_that_wakes_up_alone_starts_nothing_before_it_has_fenced_the_node
     world.run(SETTLED_MS + 20_000)
     assert said(world, "n1 > Try to STONITH (reboot) n2")
     assert not any(resource.startswith("rsc") for resource in world.hosts["n1"].active)
+
+
+class SlowStart(Scripted):
+    """Every start takes its time; it really begins to run half-way."""
+
+    def __init__(self, ms: int) -> None:
+        super().__init__()
+        self.start_ms = ms
+
+    def agent(self, host, spec):
+        ms, rc, effect = super().agent(host, spec)
+        return (self.start_ms if spec.action == "start" else ms), rc, effect
+
+
+class SlowAtTheDc(Scripted):
+    """Starts take long at the DC, and for one resource of the other node a little longer; stops take their time."""
+
+    def agent(self, host, spec):
+        ms, rc, effect = super().agent(host, spec)
+        if spec.action == "start":
+            ms = 8_000 if host.node.here.is_dc else 8_150 if spec.resource in ("rsc4", "rsc5") else ms
+        return (300 if spec.action == "stop" else ms), rc, effect
+
+
+def test_a_start_that_outlives_a_partition_is_known_before_its_node_leaves():
+    """Found by seed 1025: its answer belonged to an older transition and was ignored."""
+    faults = SlowAtTheDc()
+    faults.is_fencing_broken = True
+    world = make_world(1, nodes=2, faults=faults, judges=Judges(), resources=6)
+    world.run(2_500)
+    dc = world.hosts["n1"].node.here.dc
+    member = other_than(world, dc)
+    for link in LINKS:
+        world.cut_link(member, dc, link, both=False)
+    world.run(3_680)
+    world.heal()
+    world.run(5_700)
+    world.hosts[member].step(StopRequested())
+    world.run(40_000)
+    assert not world.hosts[member].is_up
+
+
+def test_a_probe_is_answered_before_its_node_leaves():
+    """Found by seed 1658: the agent had died while something started, and nobody knew that it runs."""
+    world = make_world(1, nodes=2, faults=SlowStart(6_000), judges=Judges(may_fence=True), resources=3)
+    world.run(1_500)
+    member = next(name for name in ("n1", "n2") if name != world.hosts["n1"].node.here.dc)
+    world.at(5_000, lambda: world.hosts[member].crash_agent(300))
+    world.at(5_350, lambda: world.hosts[member].step(StopRequested()))
+    world.run(60_000)
+    assert not world.hosts[member].active
