@@ -24,6 +24,14 @@ XML_SYNTAX = ProblemKind(
     cure_en="correct the document at this place",
     cure_ja="この箇所を修正してください",
 )
+XML_NAMESPACE = ProblemKind(
+    "xml.namespace",
+    Severity.ERROR,
+    en="the document uses XML namespaces",
+    ja="文書が XML 名前空間を使用しています",
+    cure_en="a CIB has none: take the prefixes out",
+    cure_ja="CIB に名前空間はありません。接頭辞を取り除いてください",
+)
 XML_DOCTYPE = ProblemKind(
     "xml.doctype",
     Severity.ERROR,
@@ -60,7 +68,8 @@ def _parser() -> etree.XMLParser:
 
 def parse_xml(document: bytes | str, where: str = "") -> Element | Problem:
     """Parse one document. `where` (a file name) goes in front of the line of a problem."""
-    data = document.encode() if isinstance(document, str) else document
+    # A lone surrogate becomes bytes that the XML reader refuses with a place, like any other broken text.
+    data = document.encode(errors="surrogatepass") if isinstance(document, str) else document
     prefix = f"{where}:" if where else "line "
     if len(data) > MAX_XML_BYTES:
         return XML_SIZE.at(where, size=len(data), limit=MAX_XML_BYTES)
@@ -73,6 +82,8 @@ def parse_xml(document: bytes | str, where: str = "") -> Element | Problem:
         return XML_SYNTAX.at(where, detail=str(error))
     if root.getroottree().docinfo.doctype:  # type: ignore[union-attr]
         return XML_DOCTYPE.at(where)
+    if b"xmlns" in data and any("{" in name for node in root.iter("*") for name in (node.tag, *node.attrib)):
+        return XML_NAMESPACE.at(where)
     return _from_lxml(root)
 
 

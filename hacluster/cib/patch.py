@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import reduce
+from itertools import groupby
 
 import msgspec
 
@@ -175,16 +177,47 @@ def apply(cib: Cib, patch: Patch) -> Cib | Problem:
     if cib.version != patch.source:
         return WRONG_VERSION.at(wanted=patch.source, found=cib.version)
     root = cib.root
-    for change in patch.changes:
+    for path, together in groupby(patch.changes, key=lambda change: change.path):
+        changes = tuple(together)
         try:
-            root = _apply_change(root, change)
+            if len(changes) > 1 and all(change.kind is ChangeKind.CREATE for change in changes):
+                root = _create_all(root, path, changes)
+            else:
+                root = reduce(_apply_change, changes, root)
         except _Missing:
-            return DOES_NOT_FIT.at(change.path, path=change.path)
+            return DOES_NOT_FIT.at(path, path=path)
     return Cib(root).with_version(patch.target)
 
 
 def _steps(path: str) -> list[tuple[str, str | None, int | None]]:
     return [(match[1], match[2], int(match[3]) - 1 if match[3] else None) for match in _STEP.finditer(path.lstrip("/"))]
+
+
+def _create_all(root: Element, path: str, changes: tuple[Change, ...]) -> Element:
+    """New children of one element, one after the other, but its tuple of children is made only once."""
+    parent = _at(root, path)
+    children = list(parent.children)
+    for change in changes:
+        if change.element is None:
+            raise _Missing
+        children.insert(change.position if 0 <= change.position <= len(children) else len(children), change.element)
+    filled = parent.with_children(tuple(children))
+    steps = _steps(path)[1:]
+    return _put(root, steps, filled)
+
+
+def _at(root: Element, path: str) -> Element:
+    steps = _steps(path)
+    if not steps or steps[0][0] != root.tag:
+        raise _Missing
+    return reduce(_child, steps[1:], root)
+
+
+def _put(element: Element, steps: list[tuple[str, str | None, int | None]], new: Element) -> Element:
+    if not steps:
+        return new
+    child = _child(element, steps[0])
+    return element.replacing(child, _put(child, steps[1:], new))
 
 
 def _apply_change(root: Element, change: Change) -> Element:

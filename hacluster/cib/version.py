@@ -41,5 +41,9 @@ class CibVersion(msgspec.Struct, frozen=True, order=True):
         return f"{self.admin_epoch}.{self.epoch}.{self.num_updates}"
 
 
+_MOST_DIGITS = 18
+"""A longer number was never counted up to: it is nonsense, and would cost a long calculation."""
+
+
 def _counter(text: str) -> int:
-    return int(text) if text.isdecimal() else 0
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else 0

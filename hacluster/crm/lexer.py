@@ -6,6 +6,7 @@ split as a POSIX shell splits them: blanks separate, quotes join, a backslash at
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -32,6 +33,17 @@ _YEN = "\u00a5\uffe5\uff3c"
 _BLANKS = " \t\r\u3000"
 
 
+BAD_CHARACTER = ProblemKind(
+    "crm.character",
+    Severity.ERROR,
+    en="the character {code} can't stand in a configuration",
+    ja="文字 {code} は構成に使用できません",
+    cure_en="take it out",
+    cure_ja="取り除いてください",
+)
+_NOT_IN_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 class Statement(msgspec.Struct, frozen=True):
     line: int
     """The line it begins on, from 1."""
@@ -54,6 +66,7 @@ def lex(text: str) -> Lexed:
     statements: list[Statement] = []
     problems: list[Problem] = []
     comments: list[str] = []
+    problems += _impossible_characters(text)
     for line, logical in _logical_lines(text, problems):
         content = logical.strip(_BLANKS + "\n")
         if content.startswith("#"):
@@ -64,6 +77,16 @@ def lex(text: str) -> Lexed:
                 statements.append(Statement(line, words, tuple(comments)))
             comments = []
     return Lexed(tuple(statements), tuple(problems))
+
+
+def _impossible_characters(text: str) -> Iterator[Problem]:
+    """What no XML document can hold, and so no CIB: each kind once, where it first stands."""
+    seen: set[str] = set()
+    for match in _NOT_IN_XML.finditer(text):
+        if match[0] not in seen:
+            seen.add(match[0])
+            line = text.count("\n", 0, match.start()) + 1
+            yield BAD_CHARACTER.at(f"line {line}", code=f"U+{ord(match[0]):04X}")
 
 
 def _raw_xml(content: str) -> tuple[str, ...] | None:
@@ -108,7 +131,8 @@ def _split(text: str, line: int, problems: list[Problem]) -> tuple[str, ...] | N
                 current = None
             position += 1
         elif char == "\\" and text[position + 1 : position + 2] in ("'", '"'):
-            current = [*(current or []), text[position + 1]]
+            current = current if current is not None else []
+            current.append(text[position + 1])
             position += 2
         elif char in "'\"":
             end, inner = _quoted(text, position)
@@ -116,7 +140,8 @@ def _split(text: str, line: int, problems: list[Problem]) -> tuple[str, ...] | N
                 at = line + text.count("\n", 0, position)
                 problems.append(UNTERMINATED_QUOTE.at(f"line {at}", quote=char))
                 return None
-            current = [*(current or []), inner]
+            current = current if current is not None else []
+            current.append(inner)
             position = end
         else:
             if current is None:

@@ -50,6 +50,14 @@ TWO_PARENTS = ProblemKind(
     cure_en="a resource can be in one group or clone only",
     cure_ja="1 つのリソースは 1 つのグループまたはクローンにだけ所属できます",
 )
+INSIDE_ITSELF = ProblemKind(
+    "crm.inside-itself",
+    Severity.ERROR,
+    en="{name} would be a member of itself",
+    ja="{name} が自分自身のメンバーになります",
+    cure_en="take it out of its members",
+    cure_ja="メンバーから外してください",
+)
 SAME_INTERVAL = ProblemKind(
     "crm.same-interval",
     Severity.WARNING,
@@ -200,8 +208,16 @@ class _Assembly:
                         self.problems.append(UNKNOWN_RESOURCE.at(found.statement.place, owner=name, name=member))
                 elif child.parent:
                     self.problems.append(TWO_PARENTS.at(found.statement.place, name=member, other=child.parent))
+                elif self._is_inside(name, member):
+                    self.problems.append(INSIDE_ITSELF.at(found.statement.place, name=member))
                 else:
                     child.parent = name
+
+    def _is_inside(self, name: str, container: str) -> bool:
+        """Whether a container is this object or holds it, directly or further out."""
+        while name and name != container:
+            name = self._objects[name].parent
+        return name == container
 
     def _built(self, found: _Object, above: tuple[str, ...] = ()) -> Element:
         """The element with its members inside; a member that the CIB has already is taken from there."""

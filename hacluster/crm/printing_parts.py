@@ -10,6 +10,14 @@ from hacluster.cib.model import COMMENT, Element
 
 _PLAIN = re.compile(r"[\w.\-]+", re.ASCII)
 _SECRET = re.compile(r"passw", re.IGNORECASE)
+_NO_NAME = re.compile(r"[\s\"'\\=\u00a5\uffe5\uff3c]")
+_KEYWORDS = frozenset(
+    (
+        *("rule", "params", "meta", "utilization", "operations", "op", "op_params", "op_meta", "attributes"),
+        *("network", "port-mapping", "storage", "storage-mapping", "primitive", "to", "select", "{", "}"),
+    )
+)
+"""Words that end a set of pairs or begin something else in it."""
 
 
 class CantSay(Exception):
@@ -22,6 +30,13 @@ def quoted(value: str) -> str:
         return value
     escaped = re.sub(r'\\(?=\\*("|$))', r"\\\\", value).replace('"', '\\"')
     return f'"{escaped}"'
+
+
+def _can_be_said(name: str, value: str | None) -> bool:
+    """Whether a pair of this name is read as one again: not as a keyword, a score, an id or several words."""
+    if not name or _NO_NAME.search(name) or name[0] in "@$" or name.lower() in ("id", "id-ref"):
+        return False
+    return value is not None or not (name.endswith(":") or name in _KEYWORDS)
 
 
 def joined(lines: list[str]) -> str:
@@ -44,6 +59,8 @@ class Style(msgspec.Struct, frozen=True):
         name, value = pair.get("name"), pair.attributes.get("value")
         if "id-ref" in pair.attributes:
             return f"@{pair.get('id-ref')}:{name}" if name else f"@{pair.get('id-ref')}"
+        if not _can_be_said(name, value):
+            raise CantSay
         prefix = f"${pair.id}:" if self.names and pair.id in self.referenced else ""
         if value is None:
             return f"{prefix}{name}"

@@ -120,7 +120,7 @@ def _primitive_parts(words: Words, context: Context, attributes: dict[str, str])
         elif word == "op":
             words.take()
             operations, has_operations = operations.with_child(operation(words, name, context)), True
-        elif "=" in word or "=" in words.after_next or not children:
+        elif word not in _PRIMITIVE_STOP and ("=" in word or "=" in words.after_next or not children):
             children.append(attribute_set(words, SET_TAGS["params"], name, context.ids, _PRIMITIVE_STOP))
         else:
             words.fail(UNEXPECTED, word=word, cure="params, meta, utilization, op")

@@ -49,7 +49,8 @@ class Index:
             if element.tag not in RESOURCES:
                 continue
             self.resources.setdefault(element.id, element)
-            if parent:
+            # An id that stands for itself further out would send every search for the outermost container in a circle.
+            if parent and element.id not in self.ancestors(parent):
                 self.parent.setdefault(element.id, parent)
             pending.extend((child, element.id) for child in reversed(element.children))
 
