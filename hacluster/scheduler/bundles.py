@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.scheduler.plan import IMPLIES_FIRST, ORDER, RUNNABLE, TELLS_FIRST, TELLS_THEN, Plan
 from hacluster.scheduler.values import boolean
-from hacluster.scheduler.working import Cluster, Colocation, NodeKind, Resource
+from hacluster.scheduler.working import Cluster, Colocation, NodeKind, Replica, Resource
 
 ENGINES = ("docker", "podman", "rkt")
 _CONTROL_PORT = "3121"
@@ -264,13 +264,14 @@ def tie_replicas(cluster: Cluster) -> None:
             _keep_out(resource, inside)
     for bundle in cluster.resources:
         for replica in bundle.replicas:
-            _name_host(cluster, replica.container, next(iter(replica.container.active), None))
+            _find_host(cluster, replica, next(iter(replica.container.active), None))
             if replica.address is not None:
                 tie = Colocation("#ip-with-container", replica.address, replica.container, SCORE_INFINITY)
                 tie.is_explicit = False
                 replica.address.this_with.append(tie)
                 replica.container.with_this.append(tie)
         if bundle.child is not None:
+            bundle.child.role_locations += bundle.role_locations
             bundle.child.scores = {index: 0 for index in sorted(inside) if index in _nodes_of(bundle)}
 
 
@@ -284,14 +285,20 @@ def _keep_out(resource: Resource, inside: set[int]) -> None:
         resource.scores.pop(index, None)
 
 
-def _name_host(cluster: Cluster, container: Resource, index: int | None) -> None:
-    container.host_name = container.host_name if index is None else cluster.nodes[index].uname
+def _find_host(cluster: Cluster, replica: Replica, index: int | None) -> None:
+    if index is None:
+        return
+    replica.container.host_name = cluster.nodes[index].uname
+    if replica.node is not None and replica.child is not None:
+        inside = cluster.nodes[replica.node]
+        inside.host = cluster.nodes[index]
+        inside.answers_for_container = replica.child.meta.get("container-attribute-target", "").lower() == "host"
 
 
 def settle_inside(cluster: Cluster, bundle: Resource) -> None:
     """Each child wants its own container's node and nothing else."""
     for replica in bundle.replicas:
-        _name_host(cluster, replica.container, replica.container.target)
+        _find_host(cluster, replica, replica.container.target)
         if replica.child is None or replica.node is None:
             continue
         wanted = replica.child.scores.get(replica.node, 0)

@@ -81,6 +81,11 @@ def _read_sets(element: Element, references: References) -> None:
 def _add(element: Element, dependent: Resource, primary: Resource, strength: int, roles: tuple[Role, Role]) -> None:
     if dependent is primary or not strength:
         return
+    # What has a role in a bundle is what runs inside its containers.
+    if roles[0] is Role.PROMOTED and dependent.child is not None:
+        dependent = dependent.child
+    if roles[1] is Role.PROMOTED and primary.child is not None:
+        primary = primary.child
     influence = boolean(element.get("influence"), boolean(dependent.meta.get("critical", ""), True))
     attribute = element.get("node-attribute", "#uname")
     found = Colocation(element.id, dependent, primary, strength, roles[0], roles[1], attribute, influence)
@@ -153,7 +158,7 @@ class Wishes:
 
     def attribute(self, index: int, name: str) -> str | None:
         node = self._cluster.nodes[index]
-        return node.uname if name == "#uname" else node.attributes.get(name)
+        return node.name_of_place if name == "#uname" else node.asked_attribute(name)
 
     def is_any_usable(self, scores: dict[int, int]) -> bool:
         return any(given >= 0 and self._cluster.nodes[index].can_run for index, given in scores.items())

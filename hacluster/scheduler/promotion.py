@@ -40,7 +40,7 @@ def promotion_score(instance: Resource, node: Node) -> tuple[int, bool]:
         return 0, True
     for name in _names_on(instance, node):
         for prefix in ("master-", "promotion-"):
-            value = node.attributes.get(f"{prefix}{name}")
+            value = node.asked_attribute(f"{prefix}{name}")
             if value is not None:
                 return score(value), False
     return 0, True
@@ -110,9 +110,11 @@ def _judge_instance(chooser: Chooser, clone: Resource, child: Resource) -> None:
         case Role.UNPROMOTED | Role.STOPPED:
             child.priority = MINUS_INFINITY
     if chosen is not None:
+        host = chooser.cluster.nodes[chosen].host
+        place = chosen if host is None else host.index
         for location in [*child.role_locations, *clone.role_locations]:
-            if location.role is Role.PROMOTED and chosen in location.scores:
-                child.priority = add(child.priority, location.scores[chosen])
+            if location.role is Role.PROMOTED and place in location.scores:
+                child.priority = add(child.priority, location.scores[place])
     for colocation in colocations_of(child):
         chooser.wishes.follow(child, colocation.primary, colocation)
     child.sort_index = SCORE_INFINITY if child.role_next is Role.PROMOTED else child.priority

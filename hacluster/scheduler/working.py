@@ -54,6 +54,10 @@ class Node:
     is_shutting_down: bool = False
     is_dc: bool = False
     kind: NodeKind = NodeKind.CLUSTER
+    host: Node | None = None
+    """Of a container: the node it is on, or will be on."""
+    answers_for_container: bool = False
+    """Whether the attributes of that node are asked instead of its own (`container-attribute-target=host`)."""
     connection: Resource | None = None
     """Of a remote or guest node: the resource that connects to it."""
     requires_reset: bool = False
@@ -69,6 +73,16 @@ class Node:
     """What is left of it while resources are placed."""
     assigned_count: int = 0
     """Resources that have been given to it so far."""
+
+    @property
+    def name_of_place(self) -> str:
+        """A container is where its host is."""
+        return self.uname if self.host is None else self.host.uname
+
+    def asked_attribute(self, name: str) -> str | None:
+        if self.answers_for_container and self.host is not None:
+            return self.host.attributes.get(name)
+        return self.attributes.get(name)
 
     @property
     def can_run(self) -> bool:
