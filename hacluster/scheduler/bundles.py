@@ -187,18 +187,14 @@ def connection_of(bundle: Bundle, number: int) -> Element | None:
 def container_of(bundle: Bundle, number: int) -> Element:
     """The container itself, with all options for its engine."""
     engine = bundle.engine
-    parameters = {"image": engine.get("image")}
-    if engine.tag != "rkt":
-        parameters |= {"allow_pull": "true", "force_kill": "false", "reuse": "false"}
-    else:
-        parameters |= {"allow_pull": "true", "force_kill": "false", "reuse": "false"}
+    parameters = {"image": engine.get("image"), "allow_pull": "true", "force_kill": "false", "reuse": "false"}
     parameters["run_opts"] = "".join(_run_options(bundle, number))
     parameters["mount_points"] = ",".join(_source(bundle, mount, number) for mount in bundle.mounts if mount.is_own)
-    command = engine.get("run-command")
-    if bundle.is_controlled:
-        parameters |= {"run_cmd": command or _SERVER, "monitor_cmd": "/bin/true"}
-    elif command:
+    command = engine.get("run-command") or (_SERVER if bundle.is_controlled else "")
+    if command:
         parameters["run_cmd"] = command
+    # Only whether the container lives: what runs inside has its own monitors.
+    parameters["monitor_cmd"] = "/bin/true"
     return _primitive(bundle.container_id(number), ("ocf", "heartbeat", engine.tag), parameters, "60s")
 
 
@@ -316,6 +312,10 @@ def order_bundles(plan: Plan) -> None:
             if replica.address is not None:
                 plan.order(replica.address, "start", replica.container, "start", RUNNABLE)
                 plan.order(replica.container, "stop", replica.address, "stop", IMPLIES_FIRST)
+            if replica.connection is not None:
+                # Where it can be reached is known only once the container runs.
+                strength = ORDER if replica.container.active else RUNNABLE
+                plan.order(replica.container, "start", replica.connection, "monitor_0", strength)
         child = bundle.child
         if child is not None:
             for task, done in (("start", "running"), ("stop", "stopped")):

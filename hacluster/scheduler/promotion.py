@@ -111,10 +111,11 @@ def _judge_instance(chooser: Chooser, clone: Resource, child: Resource) -> None:
             child.priority = MINUS_INFINITY
     if chosen is not None:
         host = chooser.cluster.nodes[chosen].host
-        place = chosen if host is None else host.index
+        places = [chosen] if host is None else [chosen, host.index]
         for location in [*child.role_locations, *clone.role_locations]:
-            if location.role is Role.PROMOTED and place in location.scores:
-                child.priority = add(child.priority, location.scores[place])
+            for place in places:
+                if location.role is Role.PROMOTED and place in location.scores:
+                    child.priority = add(child.priority, location.scores[place])
     for colocation in colocations_of(child):
         chooser.wishes.follow(child, colocation.primary, colocation)
     child.sort_index = SCORE_INFINITY if child.role_next is Role.PROMOTED else child.priority
