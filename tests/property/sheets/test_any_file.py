@@ -53,5 +53,10 @@ def test_a_hostile_file_is_refused_with_a_sentence(hostile) -> None:
     assert result.problems[0].sentence("ja")
 
 
+@pytest.mark.parametrize("seed", [13555, 14088, 53445])
+def test_a_book_that_asks_for_an_unknown_version_of_zip_is_refused(seed: int) -> None:
+    assert failure_of(seed, seeds_of_books()) == ""
+
+
 def test_the_file_before_its_mutation_is_good() -> None:
     assert convert_book(GOOD.encode(), "a.csv").ok
