@@ -49,6 +49,7 @@ _OP_STATUS = {
     Outcome.ERROR: OP_ERROR,
 }
 _CHANGES_STATE = ("start", "stop", "promote", "demote", "migrate_to", "migrate_from", "reload-agent")
+_MAKES_ACTIVE = ("start", "promote", "migrate_to", "migrate_from")
 
 
 @dataclass(slots=True)
@@ -355,15 +356,17 @@ class Executor(Machine):
         )
 
     def memory(self) -> tuple[LrmResource, ...]:
-        """All that this node remembers; an operation under way is told as pending.
+        """All that this node remembers; an operation under way that makes something active is told as pending.
 
-        What still waits behind it was ordered by a DC that is gone, so it is dropped here.
+        Until a stop or a demotion has ended, what it ends counts as active: a pending stop in the place of the start
+        before it would read as if nothing ran here, and the service would be started elsewhere meanwhile. What still
+        waits behind it was ordered by a DC that is gone, so it is dropped here.
         """
         told = []
         for resource, instance in list(self._instances.items()):
             instance.queue = deque(job for job in instance.queue if not job.is_first)
             memory = self._memory(resource, instance)
-            if instance.running is not None and instance.running.order.operation in _CHANGES_STATE:
+            if instance.running is not None and instance.running.order.operation in _MAKES_ACTIVE:
                 memory = _with_pending(memory, self._pending(instance.running))
             if memory.entries:
                 told.append(memory)

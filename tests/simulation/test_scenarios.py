@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.protocol import messages as say
+from hacluster.scheduler.schedule import schedule
 from nodeagent.machines.events import StopRequested
 from tests.simulation.faults import Peace
 from tests.simulation.judges import Judges
@@ -454,4 +455,29 @@ def test_a_probe_is_answered_before_its_node_leaves():
     world.at(5_000, lambda: world.hosts[member].crash_agent(300))
     world.at(5_350, lambda: world.hosts[member].step(StopRequested()))
     world.run(60_000)
+    assert not world.hosts[member].active
+
+
+def test_what_is_being_stopped_counts_as_active_for_a_dc_that_hears_of_it():
+    """Found by seeds 104, 118 and 140 of the real scheduler: a pending stop read as if nothing ran there."""
+
+    class SlowStop(Scripted):
+        def agent(self, host, spec):
+            ms, rc, effect = super().agent(host, spec)
+            return (4_000 if spec.action == "stop" else ms), rc, effect
+
+    faults = SlowStop()
+    faults.is_fencing_broken = True
+    world = make_world(1, nodes=3, faults=faults, judges=Judges(), resources=6)
+    world.schedule = schedule
+    world.run(SETTLED_MS)
+    dc = world.hosts["n1"].node.here.dc
+    member = next(name for name in world.names if name != dc)
+    world.hosts[member].step(StopRequested())
+    world.run(SETTLED_MS + 200)
+    assert said(world, f"{member} > Resource")
+    world.partition([member])
+    world.run(SETTLED_MS + 1_400)
+    world.heal()
+    world.run(SETTLED_MS + 40_000)
     assert not world.hosts[member].active
