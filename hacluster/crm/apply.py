@@ -14,7 +14,7 @@ import msgspec
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
 from hacluster.crm.parser import parse
-from hacluster.crm.references import CONTAINERS, RESOURCES, members, parent_of
+from hacluster.crm.references import CONTAINERS, RESOURCES, members, parents
 
 MEMBER_ELSEWHERE = ProblemKind(
     "crm.member-elsewhere",
@@ -61,11 +61,11 @@ def _referable(cib: Cib) -> list[Element]:
 def _taken_from_others(cib: Cib, wanted: Element) -> Iterator[Problem]:
     """Members that the text takes out of a container without saying what becomes of that: it might be left empty."""
     defined = {element.id for element in wanted.walk() if _is_resource(element)}
-    for container in wanted.walk():
-        for member in members(container) if container.tag in CONTAINERS else ():
-            other = parent_of(cib.configuration, member.id)
-            if other is not None and other.id != container.id and other.id not in defined:
-                yield MEMBER_ELSEWHERE.at(container.id, member=member.id, container=container.id, other=other.id)
+    before = parents(cib.configuration)
+    for name, container in parents(wanted).items():
+        other = before.get(name)
+        if other is not None and other.id != container.id and other.id not in defined:
+            yield MEMBER_ELSEWHERE.at(container.id, member=name, container=container.id, other=other.id)
 
 
 def _is_resource(element: Element) -> bool:
@@ -102,21 +102,30 @@ def _updated(cib: Cib, wanted: Element) -> Cib:
 def _merge_section(cib: Cib, wanted: Element) -> Cib:
     section = cib.section(wanted.tag)
     section = section if section is not NOTHING else Element(wanted.tag)
-    for element in wanted.children:
-        section = _merge_object(section, element)
-    return cib.with_section(section)
-
-
-def _merge_object(section: Element, element: Element) -> Element:
     if section.tag == "nodes":
-        return _merge_node(section, element)
-    old = next((found for found in section.children if found.tag == element.tag and found.id == element.id), None)
-    if old is None:
-        same_id = next((found for found in section.children if element.id and found.id == element.id), None)
-        return section.with_child(element) if same_id is None else section.replacing(same_id, element)
-    if element.tag in ("cluster_property_set", "meta_attributes"):
-        return section.replacing(old, _merge_pairs(old, element))
-    return section.replacing(old, element)
+        for node in wanted.children:
+            section = _merge_node(section, node)
+        return cib.with_section(section)
+    merged = list(section.children)
+    places = {_key(element): place for place, element in enumerate(merged)}
+    for element in wanted.children:
+        place = places.get(_key(element))
+        if place is None:
+            places[_key(element)] = len(merged)
+            merged.append(element)
+        else:
+            merged[place] = _merged_object(merged[place], element)
+    return cib.with_section(section.with_children(tuple(merged)))
+
+
+def _key(element: Element) -> tuple[str, str]:
+    """Its id, whatever kind of object has it; only roles and those who have them may share one."""
+    return (element.tag if element.tag.startswith("acl") else "", element.id)
+
+
+def _merged_object(old: Element, new: Element) -> Element:
+    is_set = new.tag in ("cluster_property_set", "meta_attributes") and old.tag == new.tag
+    return _merge_pairs(old, new) if is_set else new
 
 
 def _merge_node(section: Element, element: Element) -> Element:
@@ -139,35 +148,33 @@ def _merge_pairs(old: Element, new: Element) -> Element:
 
 
 def _merge_resources(cib: Cib, wanted: Element) -> Cib:
-    """Resources may stand inside others: an object is replaced where it stands, and new members move into place."""
+    """Resources may stand inside others: an object is replaced where it stands, and new members move into place.
+
+    A member that the text no longer names is a resource of its own again: leaving out deletes nothing.
+    """
     section = cib.section("resources")
     section = section if section is not NOTHING else Element("resources")
-    for element in wanted.children:
-        inside = {found.id for found in element.walk() if found is not element and _is_resource(found)}
-        section = _without(section, inside)
-        old = next((found for found in section.walk() if _is_resource(found) and found.id == element.id), None)
-        if old is None:
-            section = section.with_child(element)
-        else:
-            section = _replace_deep(section, element)
-            # A member that the text no longer names is a resource of its own again: leaving out deletes nothing.
-            section = section.with_children((*section.children, *members(old)))
-    return cib.with_section(section)
+    tops = {element.id: element for element in wanted.children}
+    inside = {found.id for top in tops.values() for found in top.walk() if found is not top and _is_resource(found)}
+    placed: set[str] = set()
+    loose: list[Element] = []
 
+    def rebuilt(old: Element) -> Element | None:
+        if not _is_resource(old):
+            return old
+        if old.id in inside or old.id in tops:
+            loose.extend(kept for member in members(old) if (kept := loosened(member)) is not None)
+            placed.add(old.id)
+            return tops[old.id] if old.id in tops and old.id not in inside else None
+        return old.mapping_children(rebuilt) if old.tag in CONTAINERS else old
 
-def _without(tree: Element, ids: set[str]) -> Element:
-    def change(child: Element) -> Element | None:
-        if _is_resource(child) and child.id in ids:
-            return None
-        return _without(child, ids) if child.tag in CONTAINERS else child
+    def loosened(member: Element) -> Element | None:
+        """A member whose container the text defines anew; one that is defined itself stands where the text has it."""
+        if member.id not in inside and member.id not in tops:
+            return rebuilt(member)
+        loose.extend(kept for found in members(member) if (kept := loosened(found)) is not None)
+        return None
 
-    return tree.mapping_children(change)
-
-
-def _replace_deep(tree: Element, element: Element) -> Element:
-    def change(child: Element) -> Element:
-        if _is_resource(child) and child.id == element.id:
-            return element
-        return _replace_deep(child, element) if child.tag in CONTAINERS else child
-
-    return tree.mapping_children(change)
+    kept = section.mapping_children(rebuilt).children
+    new = (element for name, element in tops.items() if name not in placed)
+    return cib.with_section(section.with_children((*kept, *new, *loose)))

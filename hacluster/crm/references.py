@@ -64,6 +64,12 @@ def parent_of(configuration: Element, name: str) -> Element | None:
     return None
 
 
+def parents(configuration: Element) -> dict[str, Element]:
+    """Every member's group, clone or bundle, for many questions."""
+    containers = (element for element in configuration.walk() if element.tag in CONTAINERS)
+    return {child.id: container for container in containers for child in members(container)}
+
+
 def members(container: Element) -> list[Element]:
     return [child for child in container.children if child.tag in RESOURCES]
 

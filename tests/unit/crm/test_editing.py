@@ -157,3 +157,16 @@ class TestLoadingUpdates:
         for line in ("clone cln d", "group one c", "primitive c Dummy"):
             assert line in shown
         assert "primitive b Dummy" in show(load(cib, "group grp a\n", Mode.UPDATE).cib.configuration)
+
+    def test_a_role_and_a_user_of_the_same_name_do_not_replace_each_other(self, cib):
+        done = load(cib, "acl_target reader reader\n", Mode.UPDATE)
+        assert "role reader" in show(done.cib.configuration)
+        assert "acl_target reader reader" in show(done.cib.configuration)
+
+    def test_a_container_that_moves_into_another_keeps_what_the_text_names(self, cib):
+        done = load(cib, "group one c\ngroup grp b\nclone cl grp\n", Mode.UPDATE)
+        shown = show(done.cib.configuration)
+        for line in ("clone cl grp", "group grp b", "primitive a Dummy", "clone cln one"):
+            assert line in shown
+        ids = [element.id for element in done.cib.section("resources").walk() if element.tag == "primitive"]
+        assert sorted(ids) == ["a", "b", "c", "d", "shooter"]

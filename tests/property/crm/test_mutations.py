@@ -1,0 +1,52 @@
+"""Mutated crm texts, a few at every run (python -m tests.property.crm.fuzz for many), and what the many once found."""
+
+import pytest
+
+from hacluster.cib.model import Cib
+from hacluster.crm.apply import Mode, load
+from hacluster.crm.parser import parse
+from hacluster.crm.printer import show
+from tests.property.crm import fuzz
+
+
+def codes(text: str) -> list[str]:
+    return [problem.code for problem in parse(text).problems]
+
+
+def test_no_mutation_of_a_good_text_escapes_as_an_exception_or_takes_long():
+    assert fuzz.run(range(500)) == []
+
+
+def test_the_texts_that_are_mutated_are_good_themselves():
+    assert load(Cib.empty(), fuzz.TEXTS[0], Mode.UPDATE).is_loaded
+
+
+@pytest.mark.parametrize("word", ["op_params", "op_meta"])
+def test_a_keyword_in_the_wrong_place_does_not_stop_the_reader_for_ever(word):
+    assert codes(f"primitive a Dummy params x=1 {word} y=1\n") == ["crm.unexpected"]
+
+
+@pytest.mark.parametrize("text", ["group g a g\n", "group g h\ngroup h g\n", "clone c c\n"])
+def test_a_container_inside_itself_is_an_error_and_does_not_vanish(text):
+    assert "crm.inside-itself" in codes(f"primitive a Dummy\n{text}")
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x0b", "\x1f", "\ud800", "\uffff"])
+def test_a_character_that_no_xml_can_hold_is_an_error_with_its_line(character):
+    (problem,) = parse(f"\nprimitive a Dummy params x={character}\n").problems
+    assert problem.code == "crm.character"
+    assert problem.place == "line 2"
+
+
+@pytest.mark.parametrize("pair", ["100:", "rule", "x¥", '"a b"', "op"])
+def test_a_parameter_name_that_would_be_read_as_something_else_survives_printing(pair):
+    loaded = load(Cib.empty(), f"primitive a Dummy params z=1\nxml {_with_name(pair.strip(chr(34)))}", Mode.UPDATE)
+    printed = show(loaded.cib.configuration)
+    again = load(Cib.empty(), printed, Mode.UPDATE)
+    assert again.is_loaded, again.problems
+    assert show(again.cib.configuration) == printed
+
+
+def _with_name(name: str) -> str:
+    inside = f'<instance_attributes id="i"><nvpair id="n" name="{name}"/></instance_attributes>'
+    return f'<primitive id="b" class="ocf" provider="heartbeat" type="Dummy">{inside}</primitive>\n'
