@@ -34,9 +34,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--output-as", choices=("text", "console", "xml", "html"), default="text")
     parser.add_argument("--output-to", metavar="FILE", help="write it there")
     parser.add_argument("-i", "--interval", metavar="TIME", help="accepted: changes are shown when they happen")
-    parser.add_argument("-D", "--exclude", action="append", default=[], help=argparse.SUPPRESS)
+    parser.add_argument("-c", "--tickets", action="store_true", help="with tickets")
+    parser.add_argument("-D", "--hide-headers", "--no-headers", action="store_true", help="without the summary")
+    parser.add_argument("-R", "--show-detail", action="store_true", help="accepted: nothing is left out here")
+    parser.add_argument("-b", "--brief", action="store_true", help="accepted")
+    parser.add_argument("-j", "--pending", action="store_true", help="accepted: what is under way is always shown")
+    parser.add_argument("-Q", "--quiet", action="store_true", help="accepted")
+    parser.add_argument("--exclude", action="append", default=[], help=argparse.SUPPRESS)
     parser.add_argument("-U", "--include", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("-2", "--no-headers", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("-V", "--verbose", action="count", help="accepted")
     return parser
 
@@ -83,11 +88,22 @@ def _rendered(found: View, arguments: argparse.Namespace, request: str) -> str:
     if arguments.as_xml or arguments.output_as == "xml":
         return mon_xml.render(found, sections, now, request, is_old=arguments.as_xml)
     text = mon_text.render(found, sections, now)
+    if arguments.hide_headers:
+        text = text.partition("\n\n")[2]
+    if arguments.tickets:
+        text += _tickets()
     if arguments.output_as == "html":
         from html import escape
 
         return f'<!DOCTYPE html><meta charset="utf-8"><title>Cluster status</title><pre>{escape(text)}</pre>\n'
     return text
+
+
+def _tickets() -> str:
+    from hacluster.cli.crm_ticket import short_line, states
+
+    found = states(connect().query())
+    return "\n".join(["", "Tickets:", *(f"  * {short_line(state)}" for state in found.values()), ""]) if found else ""
 
 
 def _write(arguments: argparse.Namespace, text: str) -> None:

@@ -51,6 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
     add("-i", "--op-inject", action="append", default=[], metavar="SPEC", help="RSC_OP_INTERVAL@NODE=RC happened")
     add("-F", "--op-fail", action="append", default=[], metavar="SPEC", help="RSC_OP_INTERVAL@NODE=RC would happen")
     add("-q", "--quorum", metavar="0|1", help="suppose quorum, or none")
+    add("-U", "--show-utilization", action="store_true", help="accepted")
+    add("-j", "--pending", action="store_true", help="accepted: what is under way is always shown")
     add("-V", "--verbose", action="count", help="accepted")
     return parser
 

@@ -124,6 +124,15 @@ def line(state: Element, *, is_detailed: bool) -> str:
     return f"{head} last-granted={shown['last-granted']}" if "last-granted" in shown else head
 
 
+def short_line(state: Element) -> str:
+    """As crm_mon has it: `ticketA: granted [standby] last-granted="…"`"""
+    words = [f"{state.id}: {'granted' if _is_true(state, 'granted') else 'revoked'}"]
+    words += ["[standby]"] if _is_true(state, "standby") else []
+    when = state.get("last-granted")
+    words += [f'last-granted="{_readable("last-granted", when).strip(chr(39))}"'] if when else []
+    return " ".join(words)
+
+
 def _readable(name: str, value: str) -> str:
     if name not in DATES or not value.isdecimal():
         return value

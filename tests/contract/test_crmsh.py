@@ -146,6 +146,16 @@ async def test_status_shows_nodes_and_resources(crmsh: Crmsh) -> None:
     assert "Resource Group: grp" in shown
 
 
+@pytest.mark.parametrize("words", ["status full", "status detail", "status simple", "resource scores"])
+async def test_what_it_asks_with_options_of_its_own_is_answered(crmsh: Crmsh, words: str) -> None:
+    await crmsh.does(*words.split())
+
+
+async def test_a_ticket_is_granted_and_shown(crmsh: Crmsh) -> None:
+    await crmsh.does("-F", "site", "ticket", "grant", "tSpare")
+    assert "ticket tSpare is granted" in await crmsh.does("site", "ticket", "show", "tSpare")
+
+
 @needs_names
 async def test_standby_moves_everything_away_and_online_ends_it(crmsh: Crmsh) -> None:
     await crmsh.does("node", "standby", "pm01")
