@@ -14,6 +14,8 @@ from hacluster.scheduler.working import Node, NodeKind, Resource
 def draft_fencing_and_shutdowns(plan: Plan) -> None:
     """Fence what is unclean, let go what wants to leave; the DC comes last."""
     cluster = plan.cluster
+    # Where nobody manages anything, nobody fences either.
+    is_managed = any(resource.is_managed for resource in cluster.primitives())
     last: Draft | None = None
     others: list[Draft] = []
     leaving: list[Draft] = []
@@ -22,7 +24,7 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
             if node.requires_reset and node.connection is not None:
                 _reset_guest(plan, node, node.connection)
             continue
-        if node.is_unclean and can_fence(cluster, node):
+        if node.is_unclean and is_managed and can_fence(cluster, node):
             fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, detail=cluster.options.fence_action))
             fence.reason = node.fence_reason
             plan.fences[node.index] = fence

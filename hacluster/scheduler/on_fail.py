@@ -43,10 +43,10 @@ def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int
     if is_connection and name not in ("start", "stop") and (name != "monitor" or interval_ms):
         return OnFail.RESET_REMOTE if resource.is_managed else OnFail.STOP
     has_fencing = cluster.options.fencing_enabled
-    if name == "stop" and word not in ("block", "fence", "ignore", "nothing"):
+    if name == "stop" and word in ("", "standby", "demote"):
         word = "fence" if has_fencing else "block"
     if word == "fence" and not has_fencing:
-        word = "block" if name == "stop" else "stop"
+        word = "stop"
     known = {
         "ignore": OnFail.IGNORE,
         "nothing": OnFail.IGNORE,
