@@ -13,7 +13,7 @@ import msgspec
 
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
-from hacluster.crm.parser import parse
+from hacluster.crm.parser import Parsed, parse
 from hacluster.crm.references import CONTAINERS, RESOURCES, members, parents
 
 MEMBER_ELSEWHERE = ProblemKind(
@@ -45,7 +45,7 @@ def load(cib: Cib, text: str, mode: Mode) -> Loaded:
     parsed = parse(text, nodes=nodes, known=_referable(cib) if mode is Mode.UPDATE else ())
     problems = parsed.problems
     if mode is Mode.UPDATE and parsed.is_usable:
-        problems = (*problems, *_taken_from_others(cib, parsed.configuration))
+        problems = (*problems, *_taken_from_others(cib, parsed))
     if has_errors(problems):
         return Loaded(cib, problems, is_loaded=False)
     changed = _updated(cib, parsed.configuration) if mode is Mode.UPDATE else _replaced(cib, parsed.configuration)
@@ -58,14 +58,14 @@ def _referable(cib: Cib) -> list[Element]:
     return [*resources, *cib.section("tags").all("tag")]
 
 
-def _taken_from_others(cib: Cib, wanted: Element) -> Iterator[Problem]:
+def _taken_from_others(cib: Cib, parsed: Parsed) -> Iterator[Problem]:
     """Members that the text takes out of a container without saying what becomes of that: it might be left empty."""
-    defined = {element.id for element in wanted.walk() if _is_resource(element)}
     before = parents(cib.configuration)
-    for name, container in parents(wanted).items():
-        other = before.get(name)
-        if other is not None and other.id != container.id and other.id not in defined:
-            yield MEMBER_ELSEWHERE.at(container.id, member=name, container=container.id, other=other.id)
+    for container in parsed.configuration.walk():
+        for member in members(container) if container.tag in CONTAINERS else ():
+            other = before.get(member.id)
+            if other is not None and other.id != container.id and other.id not in parsed.lines:
+                yield MEMBER_ELSEWHERE.at(container.id, member=member.id, container=container.id, other=other.id)
 
 
 def _is_resource(element: Element) -> bool:

@@ -28,6 +28,8 @@ def quoted(value: str) -> str:
     """The value as one word: bare when it is made of word characters, else in double quotes."""
     if _PLAIN.fullmatch(value):
         return value
+    if "\n" in value:
+        raise CantSay
     escaped = re.sub(r'\\(?=\\*("|$))', r"\\\\", value).replace('"', '\\"')
     return f'"{escaped}"'
 

@@ -47,6 +47,20 @@ def test_a_parameter_name_that_would_be_read_as_something_else_survives_printing
     assert show(again.cib.configuration) == printed
 
 
+def test_a_value_with_a_line_break_survives_printing():
+    text = 'primitive a Dummy params x="one \\\n two"\n'
+    loaded = load(Cib.empty(), text, Mode.UPDATE)
+    assert loaded.is_loaded
+    again = load(Cib.empty(), show(loaded.cib.configuration), Mode.UPDATE)
+    assert again.cib.configuration == loaded.cib.configuration
+
+
+def test_a_new_container_cannot_take_a_group_and_its_members_at_once():
+    before = load(Cib.empty(), "primitive a Dummy\ngroup grp a\n", Mode.UPDATE).cib
+    refused = load(before, "primitive a Dummy\ngroup thief grp a\n", Mode.UPDATE)
+    assert [problem.code for problem in refused.problems] == ["crm.member-elsewhere"]
+
+
 def _with_name(name: str) -> str:
     inside = f'<instance_attributes id="i"><nvpair id="n" name="{name}"/></instance_attributes>'
     return f'<primitive id="b" class="ocf" provider="heartbeat" type="Dummy">{inside}</primitive>\n'
