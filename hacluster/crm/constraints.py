@@ -108,13 +108,13 @@ def _sets(words: Words, members: list[str], name: str, ids: Ids, kind: str) -> l
         current, options, detail = [], {}, ""
 
     for word in members:
-        if word in "([" and not opened:
+        if word in ("(", "[") and not opened:
             close()
             opened = word
-        elif word in ")]" and opened == {")": "(", "]": "["}[word]:
+        elif word in (")", "]") and opened == {")": "(", "]": "["}[word]:
             close()
             opened = ""
-        elif word in "()[]":
+        elif not word or word.strip("()[]") == "":
             words.fail(BRACKETS, word=word)
         elif "=" in word and word.partition("=")[0] in ("sequential", "require-all"):
             key, _, value = word.partition("=")

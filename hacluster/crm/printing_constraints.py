@@ -73,7 +73,7 @@ def _forced(element: Element, words: list[str]) -> list[str]:
     sets = list(element.all("resource_set"))
     if sum(len(one.children) for one in sets) < 2:
         raise CantSay
-    is_bare = not any(word in "([" for word in words)
+    is_bare = not any(word in ("(", "[") for word in words)
     return ["_rsc_set_", *words] if is_bare and len(words) == 2 and sets else words
 
 

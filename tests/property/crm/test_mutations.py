@@ -64,3 +64,8 @@ def test_a_new_container_cannot_take_a_group_and_its_members_at_once():
 def _with_name(name: str) -> str:
     inside = f'<instance_attributes id="i"><nvpair id="n" name="{name}"/></instance_attributes>'
     return f'<primitive id="b" class="ocf" provider="heartbeat" type="Dummy">{inside}</primitive>\n'
+
+
+@pytest.mark.parametrize("words", ["( a )] b", '( a "" ) b', "( a ([ b )", "[ a ) b", "a ) b", '"" a b'])
+def test_brackets_that_do_not_match_are_an_error(words):
+    assert "crm.bracket" in codes(f"primitive a Dummy\nprimitive b Dummy\norder o Mandatory: {words} a\n")
