@@ -13,7 +13,7 @@ import msgspec
 
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
-from hacluster.crm.parser import Parsed, parse
+from hacluster.crm.parser import DUPLICATE_ID, Parsed, parse
 from hacluster.crm.references import CONTAINERS, RESOURCES, members, parents
 
 MEMBER_ELSEWHERE = ProblemKind(
@@ -45,7 +45,7 @@ def load(cib: Cib, text: str, mode: Mode) -> Loaded:
     parsed = parse(text, nodes=nodes, known=_referable(cib) if mode is Mode.UPDATE else ())
     problems = parsed.problems
     if mode is Mode.UPDATE and parsed.is_usable:
-        problems = (*problems, *_taken_from_others(cib, parsed))
+        problems = (*problems, *_taken_from_others(cib, parsed), *_ids_of_others(cib, parsed.configuration))
     if has_errors(problems):
         return Loaded(cib, problems, is_loaded=False)
     changed = _updated(cib, parsed.configuration) if mode is Mode.UPDATE else _replaced(cib, parsed.configuration)
@@ -56,6 +56,22 @@ def _referable(cib: Cib) -> list[Element]:
     """What the cluster has already and a text may refer to: resources and tags."""
     resources = [element for element in cib.section("resources").walk() if _is_resource(element)]
     return [*resources, *cib.section("tags").all("tag")]
+
+
+def _ids_of_others(cib: Cib, wanted: Element) -> Iterator[Problem]:
+    """Ids that the cluster uses already, for an object of another section: one id can't name both."""
+    used = {element.id: section for section, element in _named(cib.configuration)}
+    for section, element in _named(wanted):
+        if used.get(element.id, section) != section:
+            yield DUPLICATE_ID.at(element.id, id=element.id, other=f"an object in {used[element.id]}")
+
+
+def _named(configuration: Element) -> Iterator[tuple[str, Element]]:
+    """(section, object) of all that may not share an id."""
+    for section in configuration.children:
+        if section.tag in ("resources", "constraints", "tags"):
+            objects = section.walk() if section.tag == "resources" else section.children
+            yield from ((section.tag, found) for found in objects if section.tag != "resources" or _is_resource(found))
 
 
 def _taken_from_others(cib: Cib, parsed: Parsed) -> Iterator[Problem]:

@@ -61,6 +61,12 @@ def test_a_new_container_cannot_take_a_group_and_its_members_at_once():
     assert [problem.code for problem in refused.problems] == ["crm.member-elsewhere"]
 
 
+def test_an_id_that_another_kind_of_object_has_in_the_cluster_is_an_error():
+    before = load(Cib.empty(), "primitive a Dummy\nprimitive b Dummy\n", Mode.UPDATE).cib
+    refused = load(before, "colocation a inf: b a\n", Mode.UPDATE)
+    assert [problem.code for problem in refused.problems] == ["crm.duplicate-id"]
+
+
 def _with_name(name: str) -> str:
     inside = f'<instance_attributes id="i"><nvpair id="n" name="{name}"/></instance_attributes>'
     return f'<primitive id="b" class="ocf" provider="heartbeat" type="Dummy">{inside}</primitive>\n'
