@@ -13,6 +13,7 @@ from openpyxl import Workbook, load_workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.comments import Comment
 from openpyxl.styles import Alignment, Font, PatternFill
+from openpyxl.worksheet.cell_range import CellRange
 
 from hacluster.cib.problems import Problem, Severity
 from hacluster.sheets.headings import Table
@@ -44,8 +45,8 @@ def rows_to_xlsx(rows: Iterable[Sequence[str]], sheet: str = "環境定義書", 
                 cell.alignment = Alignment(vertical="top", wrap_text="\n" in text)
                 if look:
                     cell.fill = PatternFill("solid", fgColor=_FILLS[look])
-    for number, first, last in merged:
-        page.merge_cells(f"{first}{number}:{last}{number}")
+    # merge_cells() looks through every range merged before; these never overlap, so that the search would be in vain.
+    page.merged_cells.ranges.update(CellRange(f"{first}{number}:{last}{number}") for number, first, last in merged)
     page.column_dimensions["A"].width = 3
     for letter in "CDEFGHIJKLMN":
         page.column_dimensions[letter].width = 13
