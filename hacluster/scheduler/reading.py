@@ -60,7 +60,7 @@ def started(resource: Resource) -> Role:
 
 
 def mark_unclean(node: Node, reason: str) -> None:
-    """The node must be fenced; the first reason is the one that is told. A guest is reset by restarting its container."""
+    """The node must be fenced; the first reason is the one told. A guest is reset by restarting its container."""
     connection = node.connection
     if node.kind is NodeKind.GUEST and connection is not None and connection.container is not None:
         container = connection.container
