@@ -10,10 +10,10 @@ PACKAGES := python3-venv git iproute2 iputils-ping iputils-arping procps psmisc 
 # What was set up is remembered by the contents it was made from, so a second call costs nothing.
 STAMP := $(VENV)/.set-up-$(shell cat requirements.txt pyproject.toml Makefile | sha256sum | cut -c1-16)
 
-.PHONY: help setup demo test check unit scenes sim sims golden lab browser bench
+.PHONY: help setup demo test check unit scenes sim sims golden packets lab lab-days browser bench soak
 
 help:
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(STAMP) ## install what hacluster needs: Debian packages (as root) and .venv
 
@@ -56,6 +56,15 @@ sims: setup ## many seeds: make sims N=1000
 
 lab: setup ## real agents in network namespaces (as root)
 	@$(BIN)/pytest tests/lab -rs
+
+lab-days: setup ## bad days for real agents and sockets (as root): make lab-days N=60
+	@$(BIN)/python -m tests.lab.schedules --seeds 1-$(or $(N),10)
+
+packets: setup ## random and mutated packets against a real engine: make packets N=1000000
+	@$(BIN)/python -m tests.contract.packets $(or $(N),100000)
+
+soak: setup ## no node looks dead on a busy machine (as root): make soak MINUTES=30
+	@$(BIN)/python -m bench.soak --minutes $(or $(MINUTES),30)
 
 browser: setup ## the console in a real Chromium
 	@$(BIN)/pytest tests/browser -rs

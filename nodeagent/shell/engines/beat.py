@@ -74,6 +74,7 @@ class Beating:
         self._pulse_ms = now
         self._is_leaving = False
         self._dropped = 0
+        self._dropped_from = "", ""
         self._drop_note_ms = 0
         self._watchdog = _open_watchdog(begin.watchdog)
         self._untold: deque[bytes] = deque()
@@ -86,6 +87,8 @@ class Beating:
                 self._beat_when_agent_lives(now)
                 self._beat_ms = max(self._beat_ms + self._begin.keepalive_ms, now)
                 self._tell_untold()
+                if now - self._drop_note_ms >= _DROP_NOTE_MS:
+                    self._tell_dropped(now)
             ready = self._poll.poll(max(0, self._next_ms() - now_ms()))
             for descriptor, _ in ready:
                 if descriptor == self._agent.fileno():
@@ -94,6 +97,7 @@ class Beating:
                     self._receive(self._by_descriptor[descriptor])
             if self._is_overdue():
                 self._drain_then_reach()
+        self._tell_dropped(now_ms())
         for _ in range(LAST_WORDS):
             self._send_beat()
             time.sleep(0.005)
@@ -185,10 +189,15 @@ class Beating:
         if self._sealer.salt in datagram[:64]:
             return  # The own broadcast came back.
         self._dropped += 1
+        self._dropped_from = link_name, address
         now = now_ms()
         if now - self._drop_note_ms >= _DROP_NOTE_MS or not self._drop_note_ms:
+            self._tell_dropped(now)
+
+    def _tell_dropped(self, now: int) -> None:
+        if self._dropped:
             self._drop_note_ms = now
-            self._tell([Dropped(self._dropped, link_name, address)])
+            self._tell([Dropped(self._dropped, *self._dropped_from)])
             self._dropped = 0
 
     def _new_sealer(self, keys: dict[int, bytes], sending_key: int) -> Sealer:
