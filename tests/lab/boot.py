@@ -121,7 +121,7 @@ def _make_files(name: str) -> None:
         kernel.mount("tmpfs", folder, "tmpfs", 0, f"mode={mode}")
     for path, descriptor in kept.items():
         path.mkdir(parents=True, exist_ok=True)
-        kernel.mount(f"/proc/self/fd/{descriptor}", str(path), None, kernel.MS_BIND)
+        kernel.mount(f"/proc/self/fd/{descriptor}", str(path), None, kernel.MS_BIND | kernel.MS_REC)
         os.close(descriptor)
     for folder in ("/run/lock", "/run/lab/disk", "/run/heartbeat", "/run/resource-agents", "/run/postgresql"):
         Path(folder).mkdir(parents=True, exist_ok=True)

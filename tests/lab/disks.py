@@ -38,8 +38,12 @@ def add(name: str, megabytes: int) -> Path:
 
 
 def detach_all() -> None:
-    listed = subprocess.run(["losetup", "-n", "-O", "NAME,BACK-FILE"], text=True, capture_output=True, check=False)
+    """The disks of this lab: their images lie on its own file system, whatever other labs call theirs."""
+    ours = FOLDER.stat().st_dev if FOLDER.is_mount() else None
+    columns = "NAME,BACK-MAJ:MIN"
+    listed = subprocess.run(["losetup", "-n", "-O", columns], text=True, capture_output=True, check=False)
     for line in listed.stdout.splitlines():
-        device, _, image = line.partition(" ")
-        if image.strip().startswith(str(FOLDER)):
+        device, _, numbers = line.partition(" ")
+        major, _, minor = numbers.strip().partition(":")
+        if major.isdecimal() and minor.isdecimal() and os.makedev(int(major), int(minor)) == ours:
             subprocess.run(["losetup", "-d", device], check=False, capture_output=True)

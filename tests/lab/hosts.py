@@ -172,6 +172,23 @@ class Host:
                 chance = ("-m", "statistic", "--mode", "random", "--probability", f"{percent / 100:.4f}")
                 self.run("iptables", "-A", "INPUT", "-i", lan, *chance, "-j", "DROP")
 
+    def deafen(self, peer: Host, *names: str) -> None:
+        """A cable broken in one direction: this host no longer hears the peer, which hears it well."""
+        for lan in names or HEARTBEAT_LANS:
+            self.run("iptables", "-A", "INPUT", "-i", lan, "-s", peer.address(lan), "-j", "DROP")
+
+    def listen(self) -> None:
+        """Undo deafen and lose."""
+        self.run("iptables", "-F", "INPUT")
+
+    def slow(self, kilobits: int, *names: str) -> None:
+        """What the host sends queues up behind so many kilobits in a second; 0 ends it."""
+        for lan in names or HEARTBEAT_LANS:
+            self.run("tc", "qdisc", "del", "dev", lan, "root", check=False)
+            if kilobits:
+                rate = ("rate", f"{kilobits}kbit", "burst", "1600", "limit", "12000")
+                self.run("tc", "qdisc", "add", "dev", lan, "root", "tbf", *rate)
+
     # Disks.
 
     def break_disk(self, name: str) -> None:

@@ -14,6 +14,7 @@ CLONE_NEWNS, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID, CLONE_NEWNET = (
     0x40000000,
 )
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 1 << 18
+_MNT_DETACH = 2
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -31,6 +32,11 @@ def unshare(flags: int) -> None:
 def mount(source: str, target: str, kind: str | None, flags: int = 0, options: str = "") -> None:
     given = (source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags))
     _checked(_libc.mount(*given, options.encode() or None), f"mount {target}")
+
+
+def unmount(target: str) -> None:
+    """At once, whoever still uses it."""
+    _checked(_libc.umount2(target.encode(), _MNT_DETACH), f"unmount {target}")
 
 
 def end_with_parent() -> None:
