@@ -36,6 +36,9 @@ def read_colocations(cib: Cib, cluster: Cluster, references: References) -> None
             continue
         strength = score(element.get("score", "INFINITY"))
         roles = constraint_role(element.get("rsc-role")), constraint_role(element.get("with-rsc-role"))
+        if references.is_several(element.get("rsc")) and references.is_several(element.get("with-rsc")):
+            # Two templates or tags don't say which of their resources belong together.
+            continue
         for dependent in references.find(element.get("rsc")):
             for primary in references.find(element.get("with-rsc")):
                 _add(element, dependent, primary, strength, roles)

@@ -23,9 +23,14 @@ class Change(Enum):
 
 
 def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
-    """Instance attributes as they hold on the node, the template's among them."""
-    inherited = pairs(resource.template, "instance_attributes", node.attributes)
-    found = inherited | pairs(resource.element, "instance_attributes", node.attributes)
+    """Instance attributes as they hold on the node: its own, its template's, those of what it is in, the defaults."""
+    found: dict[str, str] = {}
+    above: Resource | None = resource
+    while above is not None:
+        for holder in (above.element, above.template):
+            found = pairs(holder, "instance_attributes", node.attributes) | found
+        above = above.parent
+    found = pairs(resource.defaults, "instance_attributes", node.attributes) | found
     container = resource.container
     if container is not None and found.get("addr") == "#uname":
         found["addr"] = _host_of(container, node)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.on_fail import can_fence
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Plan
+from hacluster.scheduler.values import boolean
 from hacluster.scheduler.working import Node, NodeKind, Resource
 
 
@@ -16,6 +17,7 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
     cluster = plan.cluster
     # Where nobody manages anything, nobody fences either.
     is_managed = any(resource.is_managed for resource in cluster.primitives())
+    is_concurrent = boolean(cluster.options.values.get("concurrent-fencing", ""), True)
     last: Draft | None = None
     others: list[Draft] = []
     leaving: list[Draft] = []
@@ -32,6 +34,8 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
             if node.is_dc:
                 last = fence
             else:
+                if others and not is_concurrent:
+                    plan.link(others[-1], fence)
                 others.append(fence)
         elif node.kind is NodeKind.CLUSTER and node.is_shutting_down and node.is_online and not node.is_unclean:
             shutdown = plan.add(Draft(ActionKind.SHUTDOWN, "shutdown", None, node))

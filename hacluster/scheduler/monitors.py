@@ -27,12 +27,17 @@ def draft_running_monitors(plan: Plan) -> None:
     """Recurring monitors that run as configured are drafted as optional; the others are cancelled or started anew."""
     cluster = plan.cluster
     for resource in cluster.primitives():
-        for index in resource.active:
+        for index, history in resource.history.items():
             node = cluster.nodes[index]
-            if resource.is_orphan or not (node.can_run or node.is_in_maintenance):
+            if not node.is_online or (len(history) == 1 and not history[0].interval_ms):
                 continue
-            for operation in active_monitors(resource.history.get(index, [])):
-                _draft_running(plan, resource, node, operation)
+            running = active_monitors(history)
+            for operation in running:
+                # They run, whatever the node may do from now on.
+                plan.draft(resource, "monitor", node, optional=True, interval_ms=operation.interval_ms)
+            if index in resource.active and not resource.is_orphan and (node.can_run or node.is_in_maintenance):
+                for operation in running:
+                    _draft_running(plan, resource, node, operation)
 
 
 def active_monitors(history: list[Operation]) -> list[Operation]:
@@ -147,15 +152,13 @@ def _draft_where_stopped(plan: Plan, resource: Resource, node: Node | None, op: 
         return
     for other in plan.cluster.nodes:
         key = f"monitor_{op.interval_ms}"
-        running = [done for done in resource.history.get(other.index, []) if done.interval_ms == op.interval_ms]
+        known = [draft for draft in plan.find(resource, key) if draft.node is other]
         if other is node:
-            if running:
+            if known:
                 cancel = _cancel(plan, resource, other, op.interval_ms)
                 plan.orders.append(Order(None, "", resource, "start", RUNNABLE, first_draft=cancel))
             continue
-        known = [draft for draft in plan.find(resource, key) if draft.node is other]
-        optional = bool(known) or bool(running)
-        draft = plan.draft(resource, "monitor", other, optional=optional, interval_ms=op.interval_ms, config=op)
+        draft = plan.draft(resource, "monitor", other, optional=bool(known), interval_ms=op.interval_ms, config=op)
         draft.expected_rc = OCF_NOT_RUNNING
         if not other.is_online or other.is_unclean:
             draft.runnable = False

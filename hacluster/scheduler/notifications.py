@@ -71,7 +71,7 @@ def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Dra
     pre.runnable = pre_done.runnable = action.runnable
     post.optional = post_done.optional = complete.optional
     post.runnable = post_done.runnable = complete.runnable
-    if action.optional:
+    if action.optional or not _is_worth_telling(plan, clone, task):
         return
     for member in clone.primitives():
         for node, is_told_before, is_told_after in _listening(plan, member, task):
@@ -81,6 +81,13 @@ def _notify_phase(plan: Plan, clone: Resource, task: str, done: str, action: Dra
                 _notify(plan, member, node, f"post_{done}", post, post_done)
         for monitor in _monitors(plan, member):
             plan.link(post_done, monitor, ORDER)
+
+
+def _is_worth_telling(plan: Plan, clone: Resource, task: str) -> bool:
+    """A start, promotion or demotion that no instance can carry out is told to nobody; a stop may follow a fencing."""
+    if task == "stop":
+        return True
+    return any(draft.happens and draft.node for part in clone.primitives() for draft in plan.find(part, task))
 
 
 def _monitors(plan: Plan, member: Resource) -> Iterator[Draft]:
@@ -111,6 +118,8 @@ def _listening(plan: Plan, member: Resource, task: str) -> list[tuple[Node, bool
 
 
 def _notify(plan: Plan, member: Resource, node: Node, detail: str, begin: Draft, end: Draft) -> None:
+    if not begin.runnable:
+        return
     draft = Draft(ActionKind.NOTIFY, "notify", member, node, detail=detail, optional=False, runnable=True)
     plan.add(draft, f"notify_{detail}")
     plan.link(begin, draft, ORDER)

@@ -160,8 +160,9 @@ class Plan:
             if config is None:
                 known.config = next((op for op in resource.operations if op.name == task), None)
             self.add(known, key)
-        elif not optional:
-            known.optional = False
+        else:
+            known.optional = known.optional and optional
+            known.config = known.config if config is None else config
         if known.node is None:
             known.node = node
         self._judge(known)

@@ -33,6 +33,10 @@ class References:
                 found.append(owner(resource))
         return found
 
+    def is_several(self, name: str) -> bool:
+        """Whether the name is a tag's or a template's."""
+        return name in self._members
+
     def in_set(self, one: Element) -> list[Resource]:
         """The members of a resource set, in its order."""
         return [resource for ref in one.all("resource_ref") for resource in self.find(ref.id)]

@@ -56,7 +56,9 @@ def unpack_options(cib: Cib, now: float = 0.0) -> Options:
     for one in [*first, *sorted(rest, key=lambda found: -score(found.get("score", "0")))]:
         if all(rule_applies(rule, {}, now) for rule in one.all("rule")):
             for pair in one.all("nvpair"):
-                values.setdefault(pair.get("name").replace("fencing-", "stonith-", 1), pair.get("value"))
+                name = pair.get("name")
+                name = f"stonith-{name.removeprefix('fencing-')}" if name.startswith("fencing-") else name
+                values.setdefault(name, pair.get("value"))
     return Options(
         values=values,
         has_quorum=is_true(cib.root.get("have-quorum", "1")),
@@ -242,7 +244,9 @@ class Maker:
     def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
         variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
         template = self._templates.get(element.get("template"), NOTHING)
-        resource = Resource(element.id + suffix, variant, element, parent, template, order=self._count)
+        resource = Resource(
+            element.id + suffix, variant, element, parent, template, defaults=self._defaults, order=self._count
+        )
         self._count += 1
         if self._cluster.options.is_symmetric:
             resource.scores = dict.fromkeys(range(len(self._cluster.nodes)), 0)

@@ -155,6 +155,8 @@ class Resource:
     element: Element
     parent: Resource | None = None
     template: Element = NOTHING
+    defaults: Element = NOTHING
+    """`rsc_defaults`, which may hold instance attributes too"""
     children: list[Resource] = field(default_factory=list)
     meta: dict[str, str] = field(default_factory=dict)
     order: int = 0
