@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from hacluster.cib.model import Cib, Element
-from hacluster.cib.status import Operation, history_of, node_states, read_operation
+from hacluster.cib.status import Operation, history_of, node_states, read_operation, transient_attributes
 from hacluster.scheduler.failures import clear_failcount, effective_fail_count, raw_fail_count
 from hacluster.scheduler.migrations import read_failed_migrate_from, read_failed_migrate_to, read_migrated
 from hacluster.scheduler.on_fail import OnFail, can_fence, on_fail_of
@@ -24,7 +24,7 @@ from hacluster.scheduler.reading import (
     mark_unclean,
     started,
 )
-from hacluster.scheduler.remotes import can_be_read, judge_remote
+from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, tie_orphan
 from hacluster.scheduler.unpack import Maker, unpack
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
@@ -82,13 +82,28 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
     for node, state in members:
         if not node.is_online and cluster.options.fencing_enabled:
             _read_node(cluster, maker, node, state)
-    _read_remotes(cluster, maker, [(node, state) for node, state in states if node.kind is not NodeKind.CLUSTER])
+    _read_remotes(cluster, maker, _remote_states(cib, cluster))
     for resource in cluster.primitives():
         if resource.role is Role.UNKNOWN:
             resource.role = Role.STOPPED
         if resource.clone is None:
             # Outside a clone a resource has one role, wherever it runs.
             resource.active = dict.fromkeys(resource.active, resource.role)
+
+
+def _remote_states(cib: Cib, cluster: Cluster) -> list[tuple[Node, Element]]:
+    """The states of remote nodes, also of those that only a connection in the histories tells of."""
+    found = {state.id: state for state in node_states(cib)}
+    remotes = [node for node in cluster.nodes if node.kind is not NodeKind.CLUSTER]
+    for node in remotes:
+        if node.index not in cluster.states and node.id in found:
+            cluster.states[node.index] = found[node.id]
+            node.attributes |= transient_attributes(found[node.id])
+            node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
+            node.was_seen = True
+    places = {state.id: place for place, state in enumerate(node_states(cib))}
+    known = [(node, cluster.states[node.index]) for node in remotes if node.index in cluster.states]
+    return sorted(known, key=lambda one: places.get(one[1].id, 0))
 
 
 def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Element]]) -> None:
@@ -124,6 +139,9 @@ def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> No
         resource.history[node.index] = operations
         resource.entries[node.index] = entry
         _read_resource(cluster, resource, node, operations)
+    for entry in history_of(state):
+        if entry.get("container") and entry.id in cluster.orphans:
+            tie_orphan(cluster, cluster.orphans[entry.id], entry.get("container"))
 
 
 # ---------------------------------------------------------------- whose history it is
@@ -149,7 +167,12 @@ def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> 
 
 
 def _orphan(cluster: Cluster, maker: Maker, entry: Element) -> Resource:
-    return cluster.orphans.get(entry.id) or maker.make_orphan(entry)
+    known = cluster.orphans.get(entry.id)
+    if known is not None:
+        return known
+    orphan = maker.make_orphan(entry)
+    meet_orphan(cluster, orphan)
+    return orphan
 
 
 def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:

@@ -105,6 +105,31 @@ def tie_connections(cluster: Cluster) -> None:
             container.hosts_guest = True
 
 
+def meet_orphan(cluster: Cluster, orphan: Resource) -> None:
+    """A connection that is no longer configured: its node is still there, and has to leave."""
+    if orphan.agent != _AGENT:
+        return
+    node = cluster.by_uname.get(orphan.id)
+    if node is None:
+        node = Node(len(cluster.nodes), orphan.id, orphan.id, kind=NodeKind.REMOTE)
+        node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": node.kind.value}
+        cluster.nodes.append(node)
+        cluster.by_uname[node.uname] = node
+    node.connection, orphan.connects_to = orphan, node.index
+    node.is_shutting_down = True
+
+
+def tie_orphan(cluster: Cluster, orphan: Resource, name: str) -> None:
+    """The connection into a guest that is no longer configured either."""
+    container = cluster.by_id.get(name)
+    if container is None or orphan.container is not None or orphan.connects_to is None:
+        return
+    orphan.container, container.hosts_guest = container, True
+    node = cluster.nodes[orphan.connects_to]
+    node.kind = NodeKind.GUEST
+    node.attributes["#kind"] = node.kind.value
+
+
 def keep_off_remotes(cluster: Cluster) -> None:
     """Connections, fence devices and guests run on cluster nodes only; a connection is where its guest is."""
     remotes = [node for node in cluster.nodes if node.kind is not NodeKind.CLUSTER]

@@ -158,8 +158,8 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
     wants_end = is_true(node.attributes.get("terminate", ""))
     reason = ""
     if node.is_shutting_down:
+        # It can't be told to leave when it has gone; what it left behind decides.
         node.is_online = is_up
-        reason = "" if is_up or expected == "down" else "peer is no longer part of the cluster"
     elif join == "nack":
         reason = "peer was refused"
     elif not wants_end and expected == "down":

@@ -152,10 +152,15 @@ def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> N
     places[uname] = f"{places[uname]},{role.word}" if uname in places else role.word
 
 
+def _is_implied(resource: Resource) -> bool:
+    """What stands there with something else: a guest's connection, as long as it is configured, and parts of bundles."""
+    return (resource.container is not None and not resource.is_orphan) or resource.bundle is not None
+
+
 def _placement_now(cluster: Cluster) -> Placement:
     placement: Placement = {}
     for resource in cluster.primitives():
-        if resource.container is not None or resource.bundle is not None:
+        if _is_implied(resource):
             continue
         for index, role in sorted(resource.active.items()):
             _note(placement, resource, cluster.nodes[index].uname, role)
@@ -180,7 +185,7 @@ def _placement_after(plan: Plan) -> Placement:
     """Where everything is once all chosen actions have succeeded."""
     placement: Placement = {}
     for resource in plan.cluster.primitives():
-        if resource.container is not None or resource.bundle is not None:
+        if _is_implied(resource):
             continue
         for index, role in sorted(_roles_after(plan, resource).items()):
             _note(placement, resource, plan.cluster.nodes[index].uname, role)
@@ -192,6 +197,7 @@ def _placement_after(plan: Plan) -> Placement:
 
 def _roles_after(plan: Plan, resource: Resource) -> dict[int, Role]:
     stopped = {index for index in resource.active for stop in _done_on(plan, resource, "stop", index)}
+    stopped -= {index for index in stopped if _outlives_a_stop(resource, index)}
     after = {index: role for index, role in resource.active.items() if index not in stopped}
     for index in list(after):
         if _done_on(plan, resource, "demote", index):
@@ -204,6 +210,12 @@ def _roles_after(plan: Plan, resource: Resource) -> dict[int, Role]:
         if promote.node is not None and _is_vertex(promote) and promote.node.index in after:
             after[promote.node.index] = Role.PROMOTED
     return after
+
+
+def _outlives_a_stop(resource: Resource, index: int) -> bool:
+    """A start under way that old agents noted in an entry of its own: the stop's entry does not take its place."""
+    last = resource.history[index][-1] if resource.history.get(index) else None
+    return last is not None and last.call_id < 0 and last.name == "start" and not last.id.endswith("_last_0")
 
 
 def _done_on(plan: Plan, resource: Resource, task: str, index: int) -> list[Draft]:
