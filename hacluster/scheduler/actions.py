@@ -20,6 +20,7 @@ from hacluster.scheduler.plan import (
     Order,
     Plan,
 )
+from hacluster.scheduler.unfencing import ask_for_unfencing
 from hacluster.scheduler.values import boolean, is_true
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
@@ -73,6 +74,7 @@ def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
         return
     if raw_fail_count(resource, node)[0]:
         clear_failcount(plan.cluster, resource, node)
+    ask_for_unfencing(plan.cluster, resource, node, "Device parameters changed")
     if change is Change.RESTART:
         plan.draft(resource, "start", None, optional=False)
     elif resource.is_managed and not resource.is_failed and not resource.start_pending:

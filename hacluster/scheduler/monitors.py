@@ -12,6 +12,7 @@ from hacluster.scheduler.digests import monitor_has_changed
 from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Order, Plan
+from hacluster.scheduler.unfencing import ask_for_unfencing
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
 
@@ -72,6 +73,7 @@ def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operat
     has_changed = monitor_has_changed(resource, node, op)
     if has_changed:
         draft.is_stale = True
+        ask_for_unfencing(plan.cluster, resource, node, "Device parameters changed")
         if raw_fail_count(resource, node)[0]:
             clear_failcount(plan.cluster, resource, node)
 

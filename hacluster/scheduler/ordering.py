@@ -143,7 +143,7 @@ def _order_clone(plan: Plan, clone: Resource) -> None:
         plan.order(clone, "running", clone, "promote", RUNNABLE)
         for first, then in (("stopped", "promote"), ("demoted", "start"), ("demoted", "promote")):
             plan.order(clone, first, clone, then)
-    previous: Resource | None = None
+    before: list[Resource] = []
     pairs = [("start", "running"), ("stop", "stopped")]
     if clone.is_promotable:
         pairs += [("demote", "demoted"), ("promote", "promoted")]
@@ -153,13 +153,15 @@ def _order_clone(plan: Plan, clone: Resource) -> None:
             strength = RUNNABLE | TELLS_FIRST if task == "start" else TELLS_FIRST
             plan.order(clone, task, instance, task, strength)
             plan.order(instance, task, clone, done, TELLS_THEN)
-        if clone.is_ordered and previous is not None:
-            plan.order(previous, "start", instance, "start")
-            plan.order(instance, "stop", previous, "stop")
-            if clone.is_promotable:
-                plan.order(previous, "promote", instance, "promote")
-                plan.order(instance, "demote", previous, "demote")
-        previous = instance
+        if clone.is_ordered:
+            # Only some of them may have something to do, so each one waits for all before it.
+            for earlier in before:
+                plan.order(earlier, "start", instance, "start")
+                plan.order(instance, "stop", earlier, "stop")
+            if clone.is_promotable and before:
+                plan.order(before[-1], "promote", instance, "promote")
+                plan.order(instance, "demote", before[-1], "demote")
+            before.append(instance)
 
 
 def _keep_apart(plan: Plan, colocation: Colocation) -> None:

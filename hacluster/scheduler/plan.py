@@ -47,8 +47,6 @@ TELLS_FIRST = 1 << 14
 """A milestone that happens if the second does."""
 TELLS_THEN = 1 << 15
 """A milestone that happens if the first does."""
-ON_NODE = 1 << 16
-"""IMPLIES_THEN for the first's node only."""
 
 LOAD = 1 << 17
 """A place is given up on a node before another resource takes it."""
@@ -64,8 +62,6 @@ class Link:
     first: Draft
     then: Draft
     strength: int
-    meant: int = 0
-    """The strength it had before a wider link took its place."""
 
 
 @dataclass(slots=True, eq=False)
@@ -124,6 +120,7 @@ class Plan:
     """resource -> task (`monitor_10000` for recurring ones, `monitor_0` for probes) -> drafts"""
     orders: list[Order] = field(default_factory=list)
     fences: dict[int, Draft] = field(default_factory=dict)
+    unfences: dict[int, Draft] = field(default_factory=dict)
     shutdowns: dict[int, Draft] = field(default_factory=dict)
     loads: dict[int, Draft] = field(default_factory=dict)
     """node -> the milestone after which what leaves it has left"""

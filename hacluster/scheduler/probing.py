@@ -1,13 +1,23 @@
 """What waits for a probe: not only the start of the same resource, but whatever a stop of it would have come before.
 
-Reads the settled plan; adds links. A probe may find the resource active where nobody expected it, and then it would
+Reads the linked plan; adds links. A probe may find the resource active where nobody expected it, and then it would
 have had to be stopped first.
 """
 
 from __future__ import annotations
 
-from hacluster.scheduler.plan import IMPLIES_THEN, NOT_TOGETHER, ORDER, SAME_NODE, Draft, Plan
-from hacluster.scheduler.working import Variant
+from hacluster.scheduler.plan import (
+    IMPLIES_THEN,
+    LOAD,
+    NOT_TOGETHER,
+    ORDER,
+    SAME_NODE,
+    UNLESS_MIGRATED,
+    Draft,
+    Order,
+    Plan,
+)
+from hacluster.scheduler.working import Resource, Variant
 
 
 def order_probes(plan: Plan) -> None:
@@ -26,14 +36,21 @@ def _before_what_follows_a_stop(plan: Plan) -> None:
         if resource is None or order.first_task != "stop" or resource is then_resource:
             continue
         probes = plan.find(resource, "monitor_0")
-        if not probes:
+        is_unfencing = order.then_draft is not None and order.then_draft.task == "unfence"
+        if not probes or is_unfencing or _ends_the_guest(resource, order):
             continue
-        strength = order.strength if order.strength == NOT_TOGETHER else ORDER | (order.strength & SAME_NODE)
+        is_filtered = order.strength in (NOT_TOGETHER, LOAD)
+        strength = order.strength if is_filtered else ORDER | (order.strength & (SAME_NODE | UNLESS_MIGRATED))
         if order.then_draft is not None:
             thens = [order.then_draft]
         else:
             thens = plan.find(order.then, order.then_task) if order.then is not None else []
         plan.link_all(probes, thens, strength)
+
+
+def _ends_the_guest(resource: Resource, order: Order) -> bool:
+    """The connection into a guest that is stopped need not be asked about first."""
+    return order.then is not None and resource.container is order.then and order.then_task == "stop"
 
 
 def _before_restarts(plan: Plan, probe: Draft, after: Draft, seen: set[Draft]) -> None:
@@ -48,7 +65,7 @@ def _before_restarts(plan: Plan, probe: Draft, after: Draft, seen: set[Draft]) -
             if not then.pseudo:
                 plan.link(probe, then, ORDER)
     for link in list(after.after):
-        if (link.strength | link.meant) & IMPLIES_THEN or _leads_inside(probe, after, link.then):
+        if link.strength & IMPLIES_THEN or _leads_inside(probe, after, link.then):
             _before_restarts(plan, probe, link.then, seen)
 
 

@@ -27,6 +27,7 @@ from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
 from hacluster.scheduler.remotes import keep_off_remotes, order_connections
 from hacluster.scheduler.settle import settle
+from hacluster.scheduler.unfencing import draft_unfencing
 from hacluster.scheduler.utilization import unpack_utilization
 from hacluster.scheduler.vertices import build_graph
 
@@ -50,6 +51,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     assign(cluster)
     draft_probes(plan)
     draft_actions(plan)
+    draft_unfencing(plan)
     order_connections(plan)
     order_bundles(plan)
     draft_notification_milestones(plan)
@@ -59,7 +61,7 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     hold_back_unsafe_starts(plan)
     order_migrations(plan)
     make_links(plan)
-    settle(plan)
     order_probes(plan)
+    settle(plan)
     add_notifications(plan)
     return build_graph(plan)

@@ -128,7 +128,7 @@ class _Settler:
         if wider is not first:
             # Waiting for a clone or a group is waiting until it has come up as a whole.
             self._plan.link(wider, then, strength)
-            link.meant, link.strength = strength, 0
+            link.strength = 0
             known = self._plan.linked[wider, then]
             if not strength & _UPDATES:
                 return

@@ -204,6 +204,11 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     options = cluster.options
     watchdog = duration_ms(options.values.get("stonith-watchdog-timeout", "0"))
     has_watchdog = is_true(cib.root.get("have-watchdog")) or is_true(options.values.get("have-watchdog", ""))
+    words = ("provides", "requires")
+    options.has_unfencing = any(one.meta.get(word) == "unfencing" for one in cluster.primitives() for word in words)
+    if options.has_unfencing:
+        for resource in cluster.primitives():
+            resource.requires = maker.requires(resource)
     is_device = any(found.agent[0] == "stonith" for found in cluster.primitives())
     options.has_fence_devices = is_device or bool(watchdog and has_watchdog)
     return maker
@@ -290,7 +295,7 @@ class Maker:
 
     def _read_primitive(self, resource: Resource, element: Element, template: Element) -> None:
         resource.agent = tuple(element.get(n) or template.get(n) for n in ("class", "provider", "type"))  # type: ignore[assignment]
-        resource.requires = self._requires(resource)
+        resource.requires = self.requires(resource)
         own = [op for block in element.all("operations") for op in block.all("op")]
         inherited = [op for block in template.all("operations") for op in block.all("op")]
         seen = {_op_key(op) for op in own}
@@ -298,14 +303,17 @@ class Maker:
         about = _agent_of(element, template)
         resource.operations = [self._operation(op, about) for op in ops]
 
-    def _requires(self, resource: Resource) -> str:
+    def requires(self, resource: Resource) -> str:
         """What a start waits for; fence devices themselves can't wait for fencing."""
         word = resource.meta.get("requires", "").lower()
         if word == "nothing":
             return word
-        if resource.agent[0] == "stonith" or not self._cluster.options.fencing_enabled:
+        options, is_connection = self._cluster.options, resource.agent == ("ocf", "pacemaker", "remote")
+        if resource.agent[0] == "stonith" or not options.fencing_enabled or (is_connection and not word):
             return "quorum"
-        return word if word in ("quorum", "unfencing") else "fencing"
+        if word in ("quorum", "fencing", "unfencing"):
+            return word
+        return "unfencing" if options.has_unfencing else "fencing"
 
     def _operation(self, op: Element, about: Mapping[str, str]) -> OperationConfig:
         now = self._cluster.now

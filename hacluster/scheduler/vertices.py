@@ -32,6 +32,7 @@ def build_graph(plan: Plan) -> TransitionGraph:
     cluster = plan.cluster
     chosen = [draft for draft in plan.all if _is_vertex(draft)]
     ids = {draft: number for number, draft in enumerate(chosen, start=1)}
+    _break_circles(chosen, ids)
     values = cluster.options.values
     return TransitionGraph(
         actions=tuple(_vertex(plan, draft, ids[draft]) for draft in chosen),
@@ -64,6 +65,27 @@ def _is_vertex(draft: Draft) -> bool:
 
 def _inputs(then: Draft, ids: dict[Draft, int]) -> list[Link]:
     return [link for link in then.before if link.first in ids and link.first is not then and _is_input(link)]
+
+
+def _break_circles(chosen: list[Draft], ids: dict[Draft, int]) -> None:
+    """Where resources migrate to each other's nodes, one of them can't wait until there is room."""
+    for draft in reversed(chosen):
+        if draft.kind is ActionKind.MIGRATE_TO:
+            for link in _inputs(draft, ids):
+                if link.strength == LOAD and _comes_after(link.first, draft, ids):
+                    link.strength = 0
+
+
+def _comes_after(later: Draft, earlier: Draft, ids: dict[Draft, int]) -> bool:
+    waiting, seen = [later], {later}
+    while waiting:
+        for link in _inputs(waiting.pop(), ids):
+            if link.first is earlier:
+                return True
+            if link.first not in seen:
+                seen.add(link.first)
+                waiting.append(link.first)
+    return False
 
 
 def _makes_room(first: Draft, then: Draft) -> bool:
@@ -153,7 +175,7 @@ def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> N
 
 
 def _is_implied(resource: Resource) -> bool:
-    """What stands there with something else: a guest's connection, as long as it is configured, and parts of bundles."""
+    """What stands there with something else: a guest's connection while it is configured, and parts of bundles."""
     return (resource.container is not None and not resource.is_orphan) or resource.bundle is not None
 
 
@@ -228,8 +250,9 @@ def _done_on(plan: Plan, resource: Resource, task: str, index: int) -> list[Draf
 
 def _changes(plan: Plan) -> list[Change]:
     found = []
-    for draft in plan.fences.values():
-        assert draft.node is not None
+    for draft in [*plan.fences.values(), *plan.unfences.values()]:
+        if draft.node is None or draft.optional:
+            continue
         found.append(Change(word="Fence", resource=draft.node.uname, role=draft.detail, reason=draft.reason))
     for resource in plan.cluster.primitives():
         change = _change_of(plan, resource)

@@ -349,6 +349,7 @@ class Options:
     default_timeout_ms: int = 20_000
     placement_strategy: str = "default"
     has_fence_devices: bool = False
+    has_unfencing: bool = False
 
 
 @dataclass(slots=True)
@@ -367,6 +368,8 @@ class Cluster:
     recheck_at: float | None = None
     states: dict[int, Element] = field(default_factory=dict)
     """node -> its part of the status section"""
+    unfence_reasons: dict[int, str] = field(default_factory=dict)
+    """node -> why it has to be unfenced, as a fence device changed"""
     clearings: dict[tuple[str, int], Resource] = field(default_factory=dict)
     """(resource, node) -> whose failcount is to be cleared there"""
 
