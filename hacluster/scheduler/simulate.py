@@ -86,7 +86,9 @@ def apply(cib: Cib, graph: TransitionGraph, now: float = 0.0, failures: Mapping[
 def carry_out(cib: Cib, action: Action, rc: int, call_id: int, now: float = 0.0) -> Cib:
     """One action with its exit code."""
     if action.kind is ActionKind.FENCE:
-        return fenced(cib, action.node) if action.detail != "on" else cib
+        if action.detail == "on":
+            return with_attributes(cib, action.node, {"#node-unfenced": str(int(now) or 1)})
+        return fenced(cib, action.node)
     if action.pseudo:
         return cib
     action = _as_history_names_it(cib, action)

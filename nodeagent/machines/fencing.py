@@ -270,13 +270,16 @@ class Fencing(Machine):
         self._record(self._record_of(request, "success" if is_ok else "failed"))
         if is_ok:
             self._attempts.pop(target, None)
-            self.here.fenced[target] = max(request.incarnation, self.here.fenced.get(target, 0))
+            if request.action != "on":
+                self.here.fenced[target] = max(request.incarnation, self.here.fenced.get(target, 0))
             if not by_human:
                 self.publish(events.FENCE_OK, action=request.action, node=target, executor=executor)
         else:
             self._failed(request, executor)
         self._tell_waiters(target, is_ok=is_ok, reason=request.reason)
-        finished = FencingFinished(target, is_ok, executor, by_human=bool(by_human), incarnation=request.incarnation)
+        # Nobody is put out by being let at the storage.
+        incarnation = 0 if request.action == "on" else request.incarnation
+        finished = FencingFinished(target, is_ok, executor, by_human=bool(by_human), incarnation=incarnation)
         self.give(finished)
 
     def _failed(self, request: _Request, executor: str) -> None:

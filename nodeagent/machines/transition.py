@@ -14,6 +14,7 @@ import heapq
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from hacluster.cib.status import with_attributes
 from hacluster.protocol.peers import ActionDone, CancelRecurring, ForgetHistory, LeaveGranted, RunAction
 from nodeagent.machines.events import (
     ActionAnswered,
@@ -238,7 +239,14 @@ class Transition(Machine):
     def _fenced(self, event: FencingFinished) -> None:
         for number, action in list(self.in_flight.items()):
             if action.kind == "fence" and action.node == event.target:
+                if action.detail == "on" and event.is_ok:
+                    self._remember_unfencing(action.node)
                 self._finish(number, is_ok=event.is_ok)
+
+    def _remember_unfencing(self, node: str) -> None:
+        """So that the scheduler does not ask for it again."""
+        now = {"#node-unfenced": str(self.here.wall_ms // 1000)}
+        self._replication.change_status(lambda cib: with_attributes(cib, node, now))
 
     @on(MemberGone)
     def _member_gone(self, event: MemberGone) -> None:
