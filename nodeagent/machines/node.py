@@ -94,6 +94,7 @@ class Node:
             self.journal,
             self.door,
         )
+        self._deadlines = tuple(machine.deadlines_ms() for machine in self._machines)
         self._on_event = self._routes("handles_events")
         self._on_message = self._routes("handles_messages")
         self._events: deque[say.EventRecord] = deque(maxlen=EVENTS_KEPT)
@@ -114,8 +115,8 @@ class Node:
         return self.step(DeadlineReached(), now_ms, wall_ms)
 
     def next_deadline_ms(self) -> int | None:
-        deadlines = [deadline for each in self._machines if (deadline := each.next_deadline_ms()) is not None]
-        return min(deadlines) if deadlines else None
+        # Asked after every event: most machines wait for nothing.
+        return min((at for waiting in self._deadlines if waiting for at in waiting), default=None)
 
     def step(self, event: Event, now_ms: int, wall_ms: int) -> list[Effect]:
         self.here.now_ms, self.here.wall_ms = now_ms, wall_ms
@@ -129,7 +130,9 @@ class Node:
             self.here.out.append(PublishUpdate(say.InfoChanged(info=self.info())))
         self._drain(effects)
         # An agent that ends says first why.
-        return sorted(effects, key=lambda effect: isinstance(effect, LAST_EFFECTS))
+        if any(isinstance(effect, LAST_EFFECTS) for effect in effects):
+            effects.sort(key=lambda effect: isinstance(effect, LAST_EFFECTS))
+        return effects
 
     def _handle(self, event: Event, effects: list[Effect]) -> None:
         self._dispatch(event)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from functools import cache
+from typing import TypeVar
 
 from hacluster.cib.model import Cib
 from hacluster.protocol.events import EventKind
@@ -201,11 +202,12 @@ class Machine:
     def has_timer(self, name: str) -> bool:
         return name in self._deadlines
 
-    def next_deadline_ms(self) -> int | None:
-        # Asked after every event: most machines wait for nothing.
-        return min(self._deadlines.values()) if self._deadlines else None
+    def deadlines_ms(self) -> Collection[int]:
+        return self._deadlines.values()
 
     def deadline_reached(self) -> None:
+        if not self._deadlines:
+            return
         due = sorted((at, name) for name, at in self._deadlines.items() if at <= self.here.now_ms)
         for _, name in due:
             if self._deadlines.get(name, self.here.now_ms + 1) <= self.here.now_ms:
@@ -219,7 +221,10 @@ class Machine:
     # How the node finds the handlers
 
     def handlers(self, marked: str) -> Iterator[tuple[type, Callable[..., None]]]:
-        for name in dir(type(self)):
-            method: Any = getattr(type(self), name)
-            for kind in getattr(method, marked, ()):
-                yield kind, getattr(self, name)
+        for kind, name in _marked_methods(type(self), marked):
+            yield kind, getattr(self, name)
+
+
+@cache
+def _marked_methods(machine: type[Machine], marked: str) -> tuple[tuple[type, str], ...]:
+    return tuple((kind, name) for name in dir(machine) for kind in getattr(getattr(machine, name), marked, ()))

@@ -20,6 +20,9 @@ WATCHED_EFFECTS = (order.PersistTerm, order.PersistCib, order.Send, order.RunOpe
 class Peace:
     """Nothing goes wrong; delays are small and drawn from the seed."""
 
+    is_over = False
+    """Whether every datagram arrives after a millisecond."""
+
     def __init__(self, seed: int) -> None:
         self.luck = random.Random(f"{seed} faults")
 

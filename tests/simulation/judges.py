@@ -36,9 +36,13 @@ class Judges:
     # After every event
 
     def look(self, world: World) -> None:
+        dcs = [host for host in world.hosts.values() if host.node is not None and host.node.here.is_dc]
+        self._one_dc_in_a_partition(world, dcs)
+        self._members_hold_what_was_acknowledged(world, dcs)
+
+    def became_active(self, world: World) -> None:
+        """Only here more can run than before: what stops or crashes is no second one."""
         self._nothing_is_active_twice(world)
-        self._one_dc_in_a_partition(world)
-        self._members_hold_what_was_acknowledged(world)
 
     def _nothing_is_active_twice(self, world: World) -> None:
         if not self.is_fencing:
@@ -53,8 +57,10 @@ class Judges:
                     raise Violation(f"{resource} is active on {seen[resource]} and on {host.name}")
                 seen[resource] = host.name
 
-    def _one_dc_in_a_partition(self, world: World) -> None:
-        dcs = [h for h in world.hosts.values() if h.node is not None and h.node.here.is_dc]
+    def _one_dc_in_a_partition(self, world: World, dcs: list[Host]) -> None:
+        if len(dcs) < 2:
+            self._two_dcs_since.clear()
+            return
         pairs = set()
         for one in dcs:
             for other in dcs:
@@ -67,11 +73,10 @@ class Judges:
                         raise Violation(f"{one.name} and {other.name} hear each other and are both DC")
         self._two_dcs_since = {pair: at for pair, at in self._two_dcs_since.items() if pair in pairs}
 
-    def _members_hold_what_was_acknowledged(self, world: World) -> None:
+    def _members_hold_what_was_acknowledged(self, world: World, dcs: list[Host]) -> None:
         """Looked at whenever a DC has another membership: who is a member has it all on its disk."""
-        for host in world.hosts.values():
-            if host.node is None or not host.node.here.is_dc:
-                continue
+        for host in dcs:
+            assert host.node is not None
             seen = host.disk.incarnation, host.node.here.view.instance
             # What another partition acknowledged is still on its way while an update is open.
             if self._views.get(host.name) == seen or not host.node.replication.is_settled:

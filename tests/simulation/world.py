@@ -171,23 +171,26 @@ class Host:
     def receive_beat(self, beat: Heartbeat, link: str) -> None:
         assert self.liveness is not None
         facts = self.liveness.heartbeat(beat, link, self.world.now_ms)
-        self.liveness_facts(facts)
         # A heartbeat that says nothing new only puts deadlines off, so that the wake that is set comes early enough.
-        if facts or self.wake_ms is None or self.wake_ms <= self.world.now_ms:
+        if facts:
+            self.liveness_facts(facts)
+            self._set_wake()
+        elif self.wake_ms is None or self.wake_ms <= self.world.now_ms:
             self._set_wake()
 
     def liveness_facts(self, facts: list[fact.Event]) -> None:
         for one in facts:
-            if isinstance(one, fact.PeerLost | fact.PeerLeft):
+            if isinstance(one, (fact.PeerLost, fact.PeerLeft)):
                 self.streams[one.peer] = self.streams.get(one.peer, 0) + 1
             self.step(one)
 
     def _set_wake(self) -> None:
         if not self.is_up or self.node is None or self.liveness is None:
             return
+        now_ms = self.world.now_ms
         deadlines = [d for d in (self.node.next_deadline_ms(), self.liveness.next_deadline_ms()) if d is not None]
-        due = max(min(deadlines), self.world.now_ms) if deadlines else None
-        if due is None or (self.wake_ms is not None and self.wake_ms <= due and self.wake_ms > self.world.now_ms):
+        due = max(min(deadlines), now_ms) if deadlines else None
+        if due is None or (self.wake_ms is not None and self.wake_ms <= due and self.wake_ms > now_ms):
             return
         self.wake_ms = due
         self.later(due - self.world.now_ms, lambda: self._wake(due))
@@ -211,7 +214,11 @@ class Host:
             return
         self.world.count(type(event).__name__)
         self._perform(self.node.step(event, self.world.now_ms, self.wall_ms))
-        self._set_wake()
+        if self.is_up and self.node is not None:
+            # Only a deadline before the wake that is set needs another one.
+            deadline = self.node.next_deadline_ms()
+            if self.wake_ms is None or self.wake_ms <= self.world.now_ms or (deadline or self.wake_ms) < self.wake_ms:
+                self._set_wake()
         self.world.after_step(self, event)
 
     def request(self, request: say.Request, then: Callable[[say.Reply], None] | None = None) -> None:
@@ -314,7 +321,7 @@ class Host:
     def _activate(self, operation: Operation) -> None:
         if not operation.is_done:
             self.active.add(operation.spec.resource)
-            self.world.judges.look(self.world)
+            self.world.judges.became_active(self.world)
 
     def _ended(self, operation: Operation, rc: int, effect: str, is_hanging: bool, ms: int) -> None:
         if operation.is_done:
@@ -366,6 +373,7 @@ class World:
         self._queue: list[tuple[int, int, Callable[[], None]]] = []
         self._number = 0
         self.hosts = {name: Host(self, name) for name in names}
+        self._everyone: dict[str, list[tuple[Host, str]]] = {}
         self.cut: set[tuple[str, str, str]] = set()
         """(from, to, link) that lets nothing through."""
         self._held: dict[tuple[str, str], list[tuple[int, int, int, bytes]]] = {}
@@ -405,6 +413,10 @@ class World:
 
     def send_datagrams(self, sender: str, beat: Heartbeat) -> None:
         """To every peer over every link. What arrives at the same moment is one entry of the queue, order kept."""
+        if self.faults.is_over and not self.cut:
+            # Nothing is lost or late any more: one moment for all.
+            self.at(self.now_ms + 1, partial(self._datagrams_arrive, beat, self._all_but(sender)))
+            return
         arrivals: dict[int, list[tuple[Host, str]]] = {}
         for link in LINKS:
             for receiver, target in self.hosts.items():
@@ -415,16 +427,23 @@ class World:
         for delay, targets in arrivals.items():
             self.at(self.now_ms + delay, partial(self._datagrams_arrive, beat, targets))
 
-    def _datagrams_arrive(self, beat: Heartbeat, targets: list[tuple[Host, str]]) -> None:
-        for target, link in targets:
-            self._datagram_arrives(target, beat, link)
+    def _all_but(self, sender: str) -> list[tuple[Host, str]]:
+        if sender not in self._everyone:
+            others = [host for name, host in self.hosts.items() if name != sender]
+            self._everyone[sender] = [(host, link) for link in LINKS for host in others]
+        return self._everyone[sender]
 
-    def _datagram_arrives(self, target: Host, beat: Heartbeat, link: str) -> None:
-        if not target.is_up:
-            return
-        if self.now_ms >= target.frozen_until:
-            target.receive_beat(beat, link)
-            return
+    def _datagrams_arrive(self, beat: Heartbeat, targets: list[tuple[Host, str]]) -> None:
+        now_ms = self.now_ms
+        for target, link in targets:
+            if not target.is_up:
+                continue
+            if now_ms >= target.frozen_until:
+                target.receive_beat(beat, link)
+            else:
+                self._datagram_waits(target, beat, link)
+
+    def _datagram_waits(self, target: Host, beat: Heartbeat, link: str) -> None:
         life = target.life
         self.at(
             target.frozen_until,
@@ -475,6 +494,8 @@ class World:
         target.step(fact.MessageReceived(sender, envelope.incarnation, envelope.message))
 
     def _has_path(self, one: str, other: str) -> bool:
+        if not self.cut:
+            return True
         return any((one, other, link) not in self.cut and (other, one, link) not in self.cut for link in LINKS)
 
     def cut_link(self, one: str, other: str, link: str, *, both: bool = True) -> None:
