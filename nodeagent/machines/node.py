@@ -99,6 +99,8 @@ class Node:
         self._on_message = self._routes("handles_messages")
         self._events: deque[say.EventRecord] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = max(restored.next_event_seq, restored.incarnation * 1_000_000)
+        self._untold: list[say.EventRecord] = []
+        """Events of this step, which travel to the peers together."""
         self._told_info: say.AgentInfo | None = None
 
     def _routes(self, marked: str) -> dict[type, list[Callable[..., None]]]:
@@ -129,6 +131,7 @@ class Node:
         if self.here.state != state:
             self.here.out.append(PublishUpdate(say.InfoChanged(info=self.info())))
         self._drain(effects)
+        self._spread_events(effects)
         # An agent that ends says first why.
         if any(isinstance(effect, LAST_EFFECTS) for effect in effects):
             effects.sort(key=lambda effect: isinstance(effect, LAST_EFFECTS))
@@ -200,8 +203,13 @@ class Node:
         self._event_seq += 1
         self.here.out.append(Publish(record))
         self._keep_event(record)
-        for peer in self.here.heard:
-            self.here.out.append(Send(peer, EventSpread(records=(record,))))
+        self._untold.append(record)
+
+    def _spread_events(self, effects: list[Effect]) -> None:
+        if self._untold:
+            message = EventSpread(records=tuple(self._untold))
+            self._untold.clear()
+            effects += [Send(peer, message) for peer in self.here.heard]
 
     def _keep_event(self, record: say.EventRecord) -> None:
         self._events.append(record)
