@@ -2,7 +2,7 @@
 
 Reads both files once, at start; gives `Settings`, or every problem at once, each with `ha.cf:LINE: sentence (cure)`.
 Nothing is opened, bound or started here. Directives are those of Heartbeat (reference/heartbeat, 1) and a few of our
-own: `cluster`, `engine`, `bind`, `allow_weak_keys`.
+own: `cluster`, `engine`, `bind`, `allow_weak_keys`, `tiebreaker`, `wait_for_all`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from pathlib import Path
 
 from hacluster.cib.problems import Problem, has_errors
 from nodeagent import config_problems as wrong
+from nodeagent.authkeys import Key, parse_authkeys
 
 DEADTIME_MS_MIN = 300
 KEEPALIVE_MS_MIN = 20
 DEFAULT_UDP_PORT = 694
-SECRET_LENGTH_MIN = 16
-KEY_NUMBER_MAX = 15
 
 
 class Engine(StrEnum):
@@ -60,20 +59,21 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
-    """One line of authkeys; the method's name only says how strong the secret was meant to be."""
-
-    number: int
-    method: str
-    secret: bytes = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Respawn:
     """A program that lives as long as the agent, except when it ends with exit code 100."""
 
     user: str
     command: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TieBreaker:
+    """Who says which half of an evenly split cluster goes on."""
+
+    kind: str
+    """ping or disk"""
+    targets: tuple[str, ...]
+    """Addresses of which one must answer; or the one device."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,8 @@ class Settings:
     respawn: tuple[Respawn, ...] = ()
     api_users: tuple[str, ...] = ()
     api_groups: tuple[str, ...] = ()
+    tie_breaker: TieBreaker | None = None
+    wait_for_all: bool = False
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -137,6 +139,8 @@ class _HaCf:
     respawn: list[Respawn] = field(default_factory=list)
     api_users: list[str] = field(default_factory=list)
     api_groups: list[str] = field(default_factory=list)
+    tie_breaker: TieBreaker | None = None
+    wait_for_all: bool = False
 
 
 def read_settings(etc: Path, node: str) -> tuple[Settings | None, list[Problem]]:
@@ -146,7 +150,7 @@ def read_settings(etc: Path, node: str) -> tuple[Settings | None, list[Problem]]
     parsed = _HaCfReader(node, problems).read(text or "")
     if text is not None:
         _check(parsed, node, problems)
-    keys, sending = _read_authkeys(etc / "authkeys", problems, allow_weak=parsed.allow_weak_keys)
+    keys, sending = _read_keys(etc / "authkeys", problems, allow_weak=parsed.allow_weak_keys)
     if has_errors(problems):
         return None, problems
     return _settings(parsed, node, keys, sending), problems
@@ -328,6 +332,18 @@ class _HaCfReader:
     def _set_weak_keys(self, name: str, words: list[str]) -> None:
         self._found.allow_weak_keys = bool(self._truth(name, words[0]))
 
+    def _set_tie_breaker(self, name: str, words: list[str]) -> None:
+        kind, targets = words[0], tuple(words[1:])
+        if kind not in ("ping", "disk"):
+            self._say(wrong.CHOICE, directive=name, value=kind, choices="ping, disk")
+        elif kind == "disk" and (len(targets) != 1 or not targets[0].startswith("/")):
+            self._say(wrong.ARGUMENTS, directive=name, usage=f"{name} disk /DEVICE")
+        elif kind == "disk" or all(self._address(name, target) is not None for target in targets):
+            self._found.tie_breaker = TieBreaker(kind, targets)
+
+    def _set_wait_for_all(self, name: str, words: list[str]) -> None:
+        self._found.wait_for_all = bool(self._truth(name, words[0]))
+
     def _set_autojoin(self, name: str, words: list[str]) -> None:
         if words[0] not in ("none", "other", "any"):
             self._say(wrong.CHOICE, directive=name, value=words[0], choices="none, other, any")
@@ -377,6 +393,8 @@ _DIRECTIVES: dict[str, tuple[int, int, str, _Method]] = {
     "realtime": (1, 1, "on|off", _HaCfReader._set_realtime),
     "rtprio": (1, 1, "PRIORITY", _HaCfReader._set_priority),
     "allow_weak_keys": (1, 1, "yes|no", _HaCfReader._set_weak_keys),
+    "tiebreaker": (2, _ANY, "ping ADDRESS … | disk /DEVICE", _HaCfReader._set_tie_breaker),
+    "wait_for_all": (1, 1, "yes|no", _HaCfReader._set_wait_for_all),
     "autojoin": (1, 1, "none", _HaCfReader._set_autojoin),
     "pacemaker": (1, 1, "respawn", _HaCfReader._set_manager),
     "crm": (1, 1, "respawn", _HaCfReader._set_manager),
@@ -419,6 +437,8 @@ def _check(found: _HaCf, node: str, problems: list[Problem]) -> None:
         problems.append(wrong.NO_LINK.at("ha.cf"))
     if len(found.links) == 1:
         problems.append(wrong.ONE_LINK.at("ha.cf", interface=found.links[0].name))
+    if found.tie_breaker is not None and len(found.nodes) % 2:
+        problems.append(wrong.TIE_WITHOUT_SPLIT.at(_place(found, "tiebreaker"), count=len(found.nodes)))
     if found.engine is Engine.HEARTBEAT and len(found.nodes) > 2:
         problems.append(wrong.MANY_NODES.at(_place(found, "node"), count=len(found.nodes)))
 
@@ -442,13 +462,7 @@ def _place(found: _HaCf, directive: str) -> str:
     return f"ha.cf:{found.lines[directive]}" if directive in found.lines else "ha.cf"
 
 
-# ---------------------------------------------------------------- authkeys
-
-_STRONG_METHODS = ("sha256", "sha512", "hkdf", "aead")
-_WEAK_METHODS = ("md5", "sha1", "crc")
-
-
-def _read_authkeys(file: Path, problems: list[Problem], *, allow_weak: bool) -> tuple[tuple[Key, ...], int]:
+def _read_keys(file: Path, problems: list[Problem], *, allow_weak: bool) -> tuple[tuple[Key, ...], int]:
     text = _read(file, problems)
     if text is None:
         return (), 0
@@ -456,46 +470,6 @@ def _read_authkeys(file: Path, problems: list[Problem], *, allow_weak: bool) -> 
     if mode & 0o177:
         problems.append(wrong.KEYS_MODE.at(file.name, mode=f"{mode:04o}"))
     return parse_authkeys(text, problems, allow_weak=allow_weak)
-
-
-def parse_authkeys(text: str, problems: list[Problem], *, allow_weak: bool) -> tuple[tuple[Key, ...], int]:
-    """The keys by number, and the number of the one to send with."""
-    keys: dict[int, Key] = {}
-    sending, sending_place = 0, "authkeys"
-    for number, line in enumerate(text.splitlines(), 1):
-        words, place = line.partition("#")[0].split(), f"authkeys:{number}"
-        match words:
-            case []:
-                pass
-            case ["auth", chosen] if chosen.isdecimal():
-                sending, sending_place = int(chosen), place
-            case [key_number, method, *secret] if key_number.isdecimal() and len(secret) <= 1:
-                key = _key(int(key_number), method, "".join(secret), place, problems, allow_weak=allow_weak)
-                if key.number in keys:
-                    problems.append(wrong.KEY_TWICE.at(place, number=key.number))
-                keys[key.number] = key
-            case _:
-                problems.append(wrong.KEY_LINE.at(place))
-    if not sending:
-        problems.append(wrong.NO_AUTH.at("authkeys"))
-    elif sending not in keys:
-        problems.append(wrong.AUTH_WITHOUT_KEY.at(sending_place, number=sending))
-    return tuple(keys[number] for number in sorted(keys)), sending
-
-
-def _key(number: int, method: str, secret: str, place: str, problems: list[Problem], *, allow_weak: bool) -> Key:
-    if not 1 <= number <= KEY_NUMBER_MAX:
-        problems.append(wrong.KEY_NUMBER.at(place, number=number, most=KEY_NUMBER_MAX))
-    if method not in _STRONG_METHODS + _WEAK_METHODS:
-        problems.append(wrong.KEY_METHOD.at(place, method=method, methods=", ".join(_STRONG_METHODS)))
-    elif method in _WEAK_METHODS:
-        kind = wrong.WEAK_KEY_ALLOWED if allow_weak else wrong.WEAK_KEY
-        problems.append(kind.at(place, method=method))
-    elif not secret:
-        problems.append(wrong.NO_SECRET.at(place, number=number))
-    elif len(secret) < SECRET_LENGTH_MIN:
-        problems.append(wrong.SHORT_SECRET.at(place, number=number, length=len(secret), least=SECRET_LENGTH_MIN))
-    return Key(number, method, secret.encode())
 
 
 # ---------------------------------------------------------------- the result
@@ -529,4 +503,6 @@ def _settings(found: _HaCf, node: str, keys: tuple[Key, ...], sending: int) -> S
         respawn=tuple(found.respawn),
         api_users=tuple(found.api_users),
         api_groups=tuple(found.api_groups),
+        tie_breaker=found.tie_breaker,
+        wait_for_all=found.wait_for_all,
     )

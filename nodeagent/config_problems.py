@@ -269,3 +269,11 @@ AUTH_WITHOUT_KEY = ProblemKind(
     "add a line: {number} sha256 SECRET",
     "「{number} sha256 秘密鍵」の行を追加してください",
 )
+TIE_WITHOUT_SPLIT = ProblemKind(
+    "config.tiebreaker-odd",
+    _WARNING,
+    "{count} nodes cannot be split evenly, so the tie-breaker is never asked",
+    "{count} ノードは均等に分断されないため、タイブレーカーは使われません",
+    "take the line out",
+    "行を削除してください",
+)

@@ -152,6 +152,19 @@ LINK_DEAD = _kind(
 )
 QUORUM_GAINED = _kind("quorum.gained", _I, "Quorum acquired.", "クォーラムを獲得しました。")
 QUORUM_LOST = _kind("quorum.lost", _E, "Quorum lost.", "クォーラムを失いました。", _critical)
+TIE_WON = _kind(
+    "tie.won",
+    _I,
+    "This half of the cluster has won the tie and goes on.",
+    "クラスターが半分に分断されました。タイブレーカーに勝ったため、こちら側が継続します。",
+)
+TIE_LOST = _kind(
+    "tie.lost",
+    _E,
+    "This half of the cluster has lost the tie and fences nobody.",
+    "クラスターが半分に分断されました。タイブレーカーに負けたため、こちら側は他ノードをフェンシングしません。",
+    _critical,
+)
 
 # ---------------------------------------------------------------- resources
 
@@ -278,6 +291,12 @@ FENCE_CONFIRMED = _kind(
     _I,
     "Succeeded to STONITH (off) {node} by a human.",
     "{node} の停止が運用者 ({user}) により確認されました。",
+)
+FENCE_HELD = _kind(
+    "fence.held",
+    _W,
+    "Not fencing {node}: this half of the cluster has not won the tie.",
+    "{node} のフェンシングを保留しました（タイブレーカーに勝っていません）。",
 )
 FENCE_WAITING = _kind(
     "fence.waiting_for_human",

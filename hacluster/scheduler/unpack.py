@@ -59,15 +59,17 @@ def unpack_options(cib: Cib, now: float = 0.0) -> Options:
                 name = pair.get("name")
                 name = f"stonith-{name.removeprefix('fencing-')}" if name.startswith("fencing-") else name
                 values.setdefault(name, pair.get("value"))
+    has_quorum = is_true(cib.root.get("have-quorum", "1"))
+    is_fencing = boolean(values.get("stonith-enabled", ""), True)
     return Options(
         values=values,
-        has_quorum=is_true(cib.root.get("have-quorum", "1")),
-        fencing_enabled=boolean(values.get("stonith-enabled", ""), True),
+        has_quorum=has_quorum,
+        fencing_enabled=is_fencing,
         fence_action=values.get("stonith-action", "reboot").replace("poweroff", "off"),
         stop_all=is_true(values.get("stop-all-resources", "")),
         maintenance=is_true(values.get("maintenance-mode", "")),
         is_symmetric=boolean(values.get("symmetric-cluster", ""), True),
-        no_quorum_policy=values.get("no-quorum-policy", "stop"),
+        no_quorum_policy=_no_quorum_policy(cib, values, has_quorum=has_quorum, is_fencing=is_fencing),
         startup_fencing=boolean(values.get("startup-fencing", ""), True),
         start_failure_is_fatal=boolean(values.get("start-failure-is-fatal", ""), True),
         enable_startup_probes=boolean(values.get("enable-startup-probes", ""), True),
@@ -75,6 +77,15 @@ def unpack_options(cib: Cib, now: float = 0.0) -> Options:
         placement_strategy=values.get("placement-strategy", "default").lower(),
         default_timeout_ms=duration_ms(values.get("default-action-timeout", "20s"), 20_000),
     )
+
+
+def _no_quorum_policy(cib: Cib, values: dict[str, str], *, has_quorum: bool, is_fencing: bool) -> str:
+    """Nobody fences himself where fencing is off, or where there never was quorum that could have been lost."""
+    policy = values.get("no-quorum-policy", "stop")
+    if policy in ("suicide", "fence"):
+        had_quorum = has_quorum or is_true(cib.root.get("no-quorum-panic", ""))
+        return "suicide" if is_fencing and had_quorum else "stop"
+    return policy
 
 
 # ---------------------------------------------------------------- nodes

@@ -37,7 +37,7 @@ from nodeagent.machines.events import (
 from nodeagent.machines.executor import Executor
 from nodeagent.machines.failover import Failover
 from nodeagent.machines.replication import Replication
-from nodeagent.machines.situation import FEATURE_SET, Machine, Situation, on, on_message
+from nodeagent.machines.situation import FEATURE_SET, YES, Machine, Situation, on, on_message
 from nodeagent.machines.status_section import (
     with_lrm,
     with_lrm_resource,
@@ -162,12 +162,13 @@ class Controller(Machine):
             self._need("the membership changed")
 
     def _with_view(self, cib: Cib) -> Cib:
-        wanted = {
+        wanted: dict[str, str | None] = {
             "have-quorum": "1" if self.here.view.has_quorum else "0",
+            "no-quorum-panic": "1" if self.here.view.had_quorum else None,
             "dc-uuid": self.here.node_id(self.here.name),
             "crm_feature_set": cib.root.get("crm_feature_set") or FEATURE_SET,
         }
-        if all(cib.root.get(name) == value for name, value in wanted.items()):
+        if all(cib.root.attributes.get(name) == value for name, value in wanted.items()):
             return cib
         return Cib(cib.root.with_attributes(wanted))
 
@@ -218,7 +219,7 @@ class Controller(Machine):
     def _is_fatal(self, entry: HistoryEntry) -> bool:
         if entry.operation == "stop":
             return True
-        return entry.operation == "start" and _option(self.here.cib, "start-failure-is-fatal", "true") in _YES
+        return entry.operation == "start" and self.here.option("start-failure-is-fatal", "true") in YES
 
     # Computing
 
@@ -280,7 +281,7 @@ class Controller(Machine):
         self._transition.start(event.graph)
 
     def _set_recheck(self, recheck_at: float | None) -> None:
-        after_ms = _interval_ms(_option(self.here.cib, "cluster-recheck-interval", "15min"), RECHECK_DEFAULT_MS)
+        after_ms = _interval_ms(self.here.option("cluster-recheck-interval", "15min"), RECHECK_DEFAULT_MS)
         if recheck_at is not None:
             after_ms = min(after_ms or RECHECK_DEFAULT_MS, max(0, int(recheck_at * 1000) - self.here.wall_ms) + 1)
         if after_ms:
@@ -383,18 +384,6 @@ class Controller(Machine):
         if peer == self.here.dc and message.term == self.here.view.term and message.progress is not None:
             self._progress = message.progress
             self.give(PublishUpdate(message.progress))
-
-
-_YES = ("true", "yes", "on", "1", "y")
-
-
-def _option(cib: Cib, name: str, default: str) -> str:
-    """A cluster option, from the first property set that has it."""
-    for properties in cib.section("crm_config").all("cluster_property_set"):
-        for pair in properties.all("nvpair"):
-            if pair.get("name") in (name, name.replace("-", "_")):
-                return pair.get("value")
-    return default
 
 
 _UNITS_MS = {"ms": 1, "msec": 1, "": 1000, "s": 1000, "sec": 1000, "m": 60_000, "min": 60_000, "h": 3_600_000}

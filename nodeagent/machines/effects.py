@@ -194,6 +194,21 @@ class QueryFenceTargets(Effect):
     timeout_ms: int = 20_000
 
 
+# ---------------------------------------------------------------- the tie-breaker
+
+
+@dataclass(frozen=True, slots=True)
+class AskTieBreaker(Effect):
+    """Ping the ping nodes, or reserve the disk and keep it reserved. Answered by TieBreakerAnswered."""
+
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseTieBreaker(Effect):
+    """Give the reservation back; nobody waits for an answer any more."""
+
+
 # ---------------------------------------------------------------- the scheduler
 
 

@@ -167,6 +167,14 @@ class FenceTargetsKnown(Event):
     targets: tuple[str, ...] | None
 
 
+@dataclass(frozen=True, slots=True)
+class TieBreakerAnswered(Event):
+    """Answer to AskTieBreaker; said once more, with a no, when a reservation is lost later."""
+
+    token: int
+    is_won: bool
+
+
 # ---------------------------------------------------------------- the scheduler
 
 
@@ -264,6 +272,11 @@ class MemberGone(Event):
 
     member: str
     is_clean: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TieDecided(Event):
+    """DC only: `Situation.tie` is another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import msgspec
 
 from hacluster.protocol import events
 from hacluster.protocol.messages import FenceDevice, FenceHistory, FenceRecord
-from hacluster.protocol.peers import FenceAnswered, FenceAsked, FenceCancelled, FenceRecorded
+from hacluster.protocol.peers import ExpelledFrom, FenceAnswered, FenceAsked, FenceCancelled, FenceRecorded
 from nodeagent.machines.effects import FenceDeviceSpec, KillFenceDevice, RebootSelf, RunFenceDevice
 from nodeagent.machines.events import (
     DcElected,
@@ -31,7 +31,8 @@ from nodeagent.machines.events import (
 )
 from nodeagent.machines.fence_delay import priority_delay_ms
 from nodeagent.machines.fence_devices import Device, Step, devices, steps_for, time_ms
-from nodeagent.machines.situation import Machine, Situation, on, on_message
+from nodeagent.machines.join import NO_QUORUM
+from nodeagent.machines.situation import Machine, Situation, Tie, on, on_message
 
 ATTEMPTS_ALERT = 10
 RETRY_MS_MIN = 500
@@ -76,6 +77,8 @@ class Fencing(Machine):
         self._delayed: dict[str, FenceNeeded] = {}
         self._known: dict[str, int] = {}
         """Peer -> the last incarnation that was heard."""
+        self._held: set[str] = set()
+        """Whom this side did not fence because it had not won the tie."""
         self._next_id = 0
         self._records: list[FenceRecord] = []
         self._waiting_for_human: set[str] = set()
@@ -118,6 +121,8 @@ class Fencing(Machine):
     @on(ViewChanged)
     def _view_changed(self, event: ViewChanged) -> None:
         """A partition that has lost its quorum does not try again by itself: the scheduler says what it may."""
+        if self.here.tie not in (Tie.ASKED, Tie.LOST):
+            self._held.clear()
         if not self.here.is_dc or self.here.view.has_quorum:
             return
         for target in [target for target in self._delayed if target not in self.here.view.members]:
@@ -127,8 +132,14 @@ class Fencing(Machine):
             self.give(FencingFinished(target, False, self.here.name))
 
     def _begin(self, event: FenceNeeded) -> None:
+        if self._must_fence_itself(event.target):
+            self._order_self_fencing(event.target)
+            return
         if event.target == self.here.name and not self.here.members_but_self():
             self.give(RebootSelf("this node must be fenced and nobody else can do it"))
+            return
+        if self.here.tie in (Tie.ASKED, Tie.LOST) and event.target not in self.here.view.members:
+            self._hold(event)
             return
         self._next_id += 1
         action = event.action or "reboot"
@@ -147,6 +158,25 @@ class Fencing(Machine):
         self.publish(events.FENCE_REQUESTED, action=action, node=event.target)
         self._record(self._record_of(request, "pending"))
         self._next_step(request)
+
+    def _must_fence_itself(self, target: str) -> bool:
+        """Without quorum and with the policy suicide each member sees to its own end; no device may be in reach."""
+        is_minority = not self.here.view.has_quorum and target in self.here.view.members
+        return is_minority and self.here.option("no-quorum-policy") in ("suicide", "fence")
+
+    def _order_self_fencing(self, target: str) -> None:
+        if target == self.here.name:
+            self.give(RebootSelf("quorum was lost, and no-quorum-policy is suicide"))
+        else:
+            self.send(target, ExpelledFrom(term=self.here.view.term, reason=NO_QUORUM))
+
+    def _hold(self, event: FenceNeeded) -> None:
+        """The half that has not won the tie waits: the other one runs, or will say so by fencing this one."""
+        if event.target not in self._held:
+            self._held.add(event.target)
+            self.publish(events.FENCE_HELD, node=event.target)
+        self._tell_waiters(event.target, is_ok=False, reason="this side has not won the tie")
+        self.give(FencingFinished(event.target, False, self.here.name))
 
     def _next_step(self, request: _Request) -> None:
         if not request.plan:

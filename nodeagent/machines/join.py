@@ -44,12 +44,15 @@ from nodeagent.machines.events import (
     PeerLost,
     Persisted,
     PersistFailed,
+    TieDecided,
     ViewChanged,
 )
 from nodeagent.machines.quorum import Quorum
 from nodeagent.machines.replication import Replication, digest_of
-from nodeagent.machines.situation import Machine, Situation, View, on, on_message
+from nodeagent.machines.situation import Machine, Situation, Tie, View, on, on_message
+from nodeagent.machines.tiebreaker import TieBreaker
 
+FENCED, NO_QUORUM = "fenced", "no quorum"
 REFUSED_AGAIN_MS = 1_000
 """How long a DC leaves a node alone that follows another DC."""
 
@@ -72,10 +75,11 @@ class _Asked:
 
 
 class Join(Machine):
-    def __init__(self, here: Situation, replication: Replication, own: OwnState) -> None:
+    def __init__(self, here: Situation, replication: Replication, tie: TieBreaker, own: OwnState) -> None:
         super().__init__(here)
         self._replication = replication
         self._own = own
+        self._tie = tie
         self._quorum = Quorum(wait_for_all=here.settings.wait_for_all)
         self._join_id = 0
         self._joining: dict[str, int] = {}
@@ -88,13 +92,19 @@ class Join(Machine):
         """DC: peers that are heard, but do not become members; the controller decides without them."""
         self._told: set[str] = set()
         """Whom the operator knows as a member; a DC that changes does not make them new."""
+        self._told_quorum = False
+        """What the operator knows."""
         self._asked: _Asked | None = None
         self._welcome_token = 0
 
     @property
     def is_waiting(self) -> bool:
-        """DC: whether a heard node is still about to become a member."""
-        return bool(self._restarting) or any(peer not in self._given_up for peer in self._joining)
+        """DC: whether a heard node is still about to become a member, or nobody knows yet whether these may act."""
+        return (
+            self.here.tie is Tie.ASKED
+            or bool(self._restarting)
+            or any(peer not in self._given_up for peer in self._joining)
+        )
 
     # The DC offers
 
@@ -143,7 +153,7 @@ class Join(Machine):
 
     def _offer(self, peer: str) -> None:
         if self.here.fenced.get(peer) == self.here.heard.get(peer):
-            self.send(peer, ExpelledFrom(term=self.here.term, reason="fenced"))
+            self.send(peer, ExpelledFrom(term=self.here.term, reason=FENCED))
             return
         self._replication.forget(peer)
         self._join_id += 1
@@ -277,7 +287,8 @@ class Join(Machine):
         if peer != self.here.dc or message.term != self.here.view.term or peer == self.here.name:
             return
         # Whoever is DC next knows then that all nodes were seen together.
-        self._quorum.has_quorum(message.members, self.here.node_names())
+        self._quorum.saw(message.members, self.here.node_names())
+        self._quorum.was_there = self._quorum.was_there or message.has_quorum
         is_new = not self.here.view.members
         old = self.here.view.members
         self.here.view = View(message.term, peer, message.instance, message.members, message.has_quorum)
@@ -293,9 +304,11 @@ class Join(Machine):
 
     @on_message(ExpelledFrom)
     def _expelled(self, peer: str, message: ExpelledFrom) -> None:
-        if message.reason == "fenced":
+        if message.reason == FENCED:
             # The others take it for granted that nothing runs here any more, so nothing may.
             self.give(RebootSelf(f"{peer} says that this node was fenced"))
+        elif message.reason == NO_QUORUM and peer == self.here.dc:
+            self.give(RebootSelf("quorum was lost, and no-quorum-policy is suicide"))
         elif peer == self.here.dc:
             self.give(DcGone(peer))
 
@@ -382,6 +395,7 @@ class Join(Machine):
         self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))
         if was_joining and self.here.is_dc:
             self._replication.forget(event.peer)
+            self._review()
             self.give(ViewChanged())
 
     @on_message(CannotPersist)
@@ -393,7 +407,7 @@ class Join(Machine):
         member = self.here.view.members.get(event.target)
         if event.is_ok and member is not None and member <= event.incarnation:
             if event.target in self.here.heard:
-                self.send(event.target, ExpelledFrom(term=self.here.view.term, reason="fenced"))
+                self.send(event.target, ExpelledFrom(term=self.here.view.term, reason=FENCED))
             self.take_out(event.target, is_clean=False)
 
     def take_out(self, peer: str, *, is_clean: bool) -> None:
@@ -405,18 +419,44 @@ class Join(Machine):
         self.give(MemberGone(peer, is_clean))
         self._replication.forget(peer)
 
+    @on(TieDecided)
+    def _tie_decided(self, event: TieDecided) -> None:
+        self._review()
+
+    def _review(self) -> None:
+        """The members are the same; whether they may act, may have changed."""
+        if self._has_quorum(self.here.view.members) != self.here.view.has_quorum:
+            self._install(self.here.view, self.here.view.members)
+        else:
+            self.give(ViewChanged())
+
+    def _has_quorum(self, members: dict[str, int]) -> bool:
+        tie = self._tie.consider(members)
+        if tie is Tie.ASKED:
+            # Nothing is computed before the answer, so services run on meanwhile.
+            return self.here.view.has_quorum
+        return self._quorum.has_quorum(members, self.here.node_names(), tie)
+
     def _install(self, view: View, members: dict[str, int]) -> None:
-        has_quorum = self._quorum.has_quorum(members, self.here.node_names())
+        has_quorum = self._has_quorum(members)
         old = self.here.view
-        self.here.view = View(view.term, view.dc, view.instance + 1, members, has_quorum)
+        self.here.view = View(view.term, view.dc, view.instance + 1, members, has_quorum, self._quorum.was_there)
         installed = ViewInstalled(
             term=view.term, instance=self.here.view.instance, members=members, has_quorum=has_quorum
         )
         self.send_members(installed)
         self._tell_changes(old.members)
-        if old.has_quorum != has_quorum and old.members:
-            self.publish(events.QUORUM_GAINED if has_quorum else events.QUORUM_LOST)
         self.give(ViewChanged())
+
+    @on(ViewChanged)
+    def _tell_quorum(self, event: ViewChanged) -> None:
+        """Once for each change, and not of a DC that has only just begun to take the others in."""
+        has_quorum = self.here.view.has_quorum
+        if not self.here.is_dc:
+            self._told_quorum = has_quorum if self.here.view.members else self._told_quorum
+        elif has_quorum != self._told_quorum and not self.is_waiting:
+            self._told_quorum = has_quorum
+            self.publish(events.QUORUM_GAINED if has_quorum else events.QUORUM_LOST)
 
     def _tell_changes(self, old: dict[str, int]) -> None:
         for member in sorted({*old, *self.here.view.members}):

@@ -37,6 +37,7 @@ from nodeagent.machines.journal import Journal
 from nodeagent.machines.membership import Membership
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import FEATURE_SET, Machine, Restored, Settings, Situation
+from nodeagent.machines.tiebreaker import TieBreaker
 from nodeagent.machines.transition import Transition
 
 EVENTS_KEPT = 2_000
@@ -54,7 +55,10 @@ class Node:
         self.replication = Replication(here)
         self.executor = Executor(here, restored.runtime)
         self.attributes = Attributes(here, self.replication)
-        self.join = Join(here, self.replication, OwnState(self.executor.memory, self.attributes.own_rows))
+        self.tie_breaker = TieBreaker(here)
+        self.join = Join(
+            here, self.replication, self.tie_breaker, OwnState(self.executor.memory, self.attributes.own_rows)
+        )
         self.fencing = Fencing(here)
         self.confirming = Confirming(here, self.fencing)
         self.transition = Transition(here, self.replication)
@@ -82,6 +86,7 @@ class Node:
         self._machines: tuple[Machine, ...] = (
             self.membership,
             self.election,
+            self.tie_breaker,
             self.join,
             self.replication,
             self.fencing,

@@ -11,8 +11,9 @@ import hashlib
 import random
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from hacluster.cib.model import Cib
 from hacluster.protocol.events import EventKind
@@ -21,6 +22,7 @@ from nodeagent.machines.effects import Effect, Send
 from nodeagent.machines.events import Event, Happened
 
 FEATURE_SET = "3.16.2"
+YES = ("true", "yes", "on", "1", "y")
 
 
 def made_up_id(name: str) -> str:
@@ -51,6 +53,8 @@ class Settings:
     """How long the DC waits for a node that it hears to become a member before it decides without it."""
     wait_for_all: bool = False
     """A partition gets its first quorum only when it has seen all nodes."""
+    tie_breaker: str = ""
+    """ping, disk, or "" where nobody is asked which half of an evenly split cluster may act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,18 @@ class View:
     members: dict[str, int] = field(default_factory=dict)
     """Member -> incarnation"""
     has_quorum: bool = False
+    had_quorum: bool = False
+    """Now, or earlier in the life of its DC."""
+
+
+class Tie(StrEnum):
+    """How one half of an evenly split cluster stands."""
+
+    NONE = ""
+    """The cluster is not split evenly, or nobody is configured to be asked."""
+    ASKED = "asked"
+    WON = "won"
+    LOST = "lost"
 
 
 class Situation:
@@ -107,6 +123,8 @@ class Situation:
         """election and join: the DC this node follows; its own name when it is the DC."""
         self.view = View()
         """join: the agreed membership."""
+        self.tie = Tie.NONE
+        """tiebreaker."""
         self.cib = restored.cib
         """replication."""
         self.ancestors = restored.ancestors
@@ -139,6 +157,18 @@ class Situation:
         """Every node that is configured in ha.cf or known in the CIB."""
         known = [node.get("uname") for node in self.cib.section("nodes").all("node") if node.get("type") != "remote"]
         return sorted({*self.settings.nodes, *known} - {""})
+
+    def option(self, name: str, default: str = "") -> str:
+        """A cluster option, from the first property set that has it."""
+        for properties in self.cib.section("crm_config").all("cluster_property_set"):
+            for pair in properties.all("nvpair"):
+                if pair.get("name") in (name, name.replace("-", "_")):
+                    return pair.get("value")
+        return default
+
+    @property
+    def is_fencing(self) -> bool:
+        return self.option("stonith-enabled", self.option("fencing-enabled", "true")).lower() in YES
 
     def members_but_self(self) -> list[str]:
         return [member for member in self.view.members if member != self.name]
@@ -221,10 +251,11 @@ class Machine:
     # How the node finds the handlers
 
     def handlers(self, marked: str) -> Iterator[tuple[type, Callable[..., None]]]:
-        for kind, name in _marked_methods(type(self), marked):
+        machine: Any = type(self)
+        for kind, name in _marked_methods(machine, marked):
             yield kind, getattr(self, name)
 
 
 @cache
-def _marked_methods(machine: type[Machine], marked: str) -> tuple[tuple[type, str], ...]:
+def _marked_methods(machine: Any, marked: str) -> tuple[tuple[type, str], ...]:
     return tuple((kind, name) for name in dir(machine) for kind in getattr(getattr(machine, name), marked, ()))

@@ -48,6 +48,7 @@ from nodeagent.shell.processes import Processes
 from nodeagent.shell.resource_agents import ResourceAgents
 from nodeagent.shell.respawn import Respawner
 from nodeagent.shell.self_fencing import kill_descendants, reboot_machine
+from nodeagent.shell.tie_breaker import TieBreaker
 
 EXIT_OK = 0
 EXIT_SOFTWARE = 70
@@ -101,6 +102,7 @@ class Runtime:
         self._link_attributes = LinkAttributes()
         self._local = LocalRequests(self._agents, self._monitors, self._disk, log)
         self._respawner = Respawner(settings.respawn, self)
+        self._tie_breaker = TieBreaker(settings.tie_breaker, settings.node, self._incarnation, self.report)
         self._engine = HeartbeatEngine(settings, self._incarnation, self)
         self._door = Door(run_folder / "agent.sock", self, Access(settings.api_users, settings.api_groups))
 
@@ -178,6 +180,10 @@ class Runtime:
                 self._operations.query_targets(effect)
             case order.KillOperation(token) | order.KillFenceDevice(token):
                 self._operations.kill(token)
+            case order.AskTieBreaker(token):
+                self._tie_breaker.ask(token)
+            case order.ReleaseTieBreaker():
+                self._tie_breaker.release()
             case order.Schedule():
                 self._spawn(self._schedule(effect))
             case order.Answer(client, reply):
@@ -320,6 +326,7 @@ class Runtime:
         await self._respawner.stop()
         self._door.close()
         self._monitors.close()
+        self._tie_breaker.release()
         if self._has_left:
             await self._engine.leave()
             self._disk.forget_runtime()
@@ -358,4 +365,6 @@ def _machine_settings(settings: config.Settings) -> Settings:
         cluster=settings.cluster,
         engine=settings.engine.value,
         initdead_ms=settings.initdead_ms,
+        wait_for_all=settings.wait_for_all,
+        tie_breaker=settings.tie_breaker.kind if settings.tie_breaker is not None else "",
     )

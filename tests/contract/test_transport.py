@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import pytest
 
-from nodeagent.config import Engine, Key, Link, Medium, Settings
+from nodeagent.authkeys import Key
+from nodeagent.config import Engine, Link, Medium, Settings
 from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLeft, PeerLost
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
 from nodeagent.shell.engines.seal import WINDOW, Opener, Sealer

@@ -41,6 +41,9 @@ class Peace:
     def disk_delay_ms(self, host: Host) -> int:
         return self.luck.randrange(1, 6)
 
+    def tie_breaker_ms(self, host: Host) -> int:
+        return self.luck.randrange(5, 50)
+
     def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
         """(ms it takes, its exit code, what it really does: "full", "none" or "look")"""
         ms = self.luck.randrange(10, 120)

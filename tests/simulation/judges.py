@@ -51,7 +51,7 @@ class Judges:
         for host in world.hosts.values():
             for resource in sorted(host.active):
                 # A fence device is no service: it may move before its old node is fenced (requires=quorum).
-                if resource.startswith("fence-"):
+                if resource.startswith(("fence-", "clone-")):
                     continue
                 if resource in seen:
                     raise Violation(f"{resource} is active on {seen[resource]} and on {host.name}")
@@ -102,12 +102,22 @@ class Judges:
             raise Violation(f"{host.name} leaves while {', '.join(sorted(host.active))} runs there")
 
     def happened(self, world: World, host: Host, record: say.EventRecord) -> None:
-        """Of three and more nodes only a partition with more than half of them may fence others than its own."""
-        if record.code != "fence.requested" or host.node is None or len(world.names) < 3:
+        """Only a partition with quorum may fence others than its own.
+
+        That is more than half of the nodes, the half that won the tie, or one of two where nobody breaks a tie.
+        """
+        if record.code != "fence.requested" or host.node is None:
             return
-        members = sorted(host.node.here.view.members)
-        if len(members) * 2 <= len(world.names) and record.fields["node"] not in members:
-            raise Violation(f"{host.name} wants {record.fields['node']} fenced with only {members} as members")
+        members, target = sorted(host.node.here.view.members), record.fields["node"]
+        if target in members or len(members) * 2 > len(world.names):
+            return
+        is_half, tie_breaker = len(members) * 2 == len(world.names), world.tie_breaker
+        if is_half and tie_breaker.kind:
+            is_allowed = target in host.node.here.left or tie_breaker.told.get(host.name, False)
+        else:
+            is_allowed = len(world.names) == 2 or host.node.here.option("no-quorum-policy") == "ignore"
+        if not is_allowed:
+            raise Violation(f"{host.name} wants {target} fenced with only {members} as members")
 
     # Changes
 

@@ -59,14 +59,26 @@ def configured(cib: Cib, configuration_xml: str) -> Cib:
     return parsed
 
 
-def make_world(seed: int, *, nodes: int, faults: Peace, judges: Judges, resources: int = 3, policy: str = "") -> World:
+def make_world(
+    seed: int,
+    *,
+    nodes: int,
+    faults: Peace,
+    judges: Judges,
+    resources: int = 3,
+    policy: str = "",
+    tie_breaker: str = "",
+    wait_for_all: bool = False,
+    configured_as: str = "",
+) -> World:
     """A cluster whose disks already hold the same configuration."""
     names = [f"n{number}" for number in range(1, nodes + 1)]
     policy = policy or ("ignore" if nodes == 2 else "stop")
     world = World(names, seed, faults, judges)
+    world.tie_breaker.kind, world.wait_for_all = tie_breaker, wait_for_all
     parsed = parse_cib(
         '<cib epoch="1" num_updates="0" admin_epoch="0" validate-with="pacemaker-3.9">'
-        + configuration(names, resources, is_fencing=judges.is_fencing, policy=policy)
+        + (configured_as or configuration(names, resources, is_fencing=judges.is_fencing, policy=policy))
         + "<status/></cib>"
     )
     assert isinstance(parsed, Cib)

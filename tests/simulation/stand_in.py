@@ -45,25 +45,30 @@ def schedule(cib: Cib, now: datetime) -> TransitionGraph:
     plan = _Plan(cib)
     states = {state.get("uname"): state for state in cib.status.all("node_state")}
     online = [name for name, state in sorted(states.items()) if _is_online(state)]
-    may_act = cib.root.get("have-quorum") == "1" or _option(cib, "no-quorum-policy") == "ignore"
     is_fencing = _option(cib, "stonith-enabled") == "true"
+    policy = "ignore" if cib.root.get("have-quorum") == "1" else _option(cib, "no-quorum-policy")
+    may_act = policy == "ignore"
     primitives = [p for p in cib.section("resources").all("primitive") if p.get("class") != "stonith"]
     unclean = [name for name, state in sorted(states.items()) if _is_unclean(state)]
     # Nobody knows what a node does that was never seen (startup-fencing).
     known = [node.get("uname") for node in cib.section("nodes").all("node")]
     unclean += [name for name in sorted(known) if name not in states]
+    if policy == "suicide" and cib.root.get("no-quorum-panic") == "1":
+        unclean += online
     for name in online:
         if any(_history(states[name], p.id).get("stop") == "failed" for p in primitives) and is_fencing:
             unclean.append(name)
     fences: list[int] = []
-    if is_fencing and may_act:
-        fences = [plan.add(ActionKind.FENCE, None, name, [], detail="reboot") for name in unclean]
+    if is_fencing:
+        # Without quorum only the own members are fenced, and this node is the last of them.
+        targets = sorted(set(unclean) if may_act else set(unclean) & set(online), key=lambda name: _is_dc(cib, name))
+        fences = [plan.add(ActionKind.FENCE, None, name, [], detail="reboot") for name in targets]
     usable = [name for name in online if name not in unclean]
     leaving = [name for name in usable if "shutdown" in attributes_of(cib, name)]
     last_stops: dict[str, list[int]] = {name: [] for name in leaving}
     is_blocked = bool(unclean) and is_fencing and not may_act
     for primitive in primitives:
-        _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act and not is_blocked, unclean)
+        _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act and not is_blocked, policy)
     for name in leaving:
         plan.add(ActionKind.SHUTDOWN, None, name, last_stops[name])
     return TransitionGraph(
@@ -75,7 +80,7 @@ def schedule(cib: Cib, now: datetime) -> TransitionGraph:
     )
 
 
-def _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act, unclean) -> None:
+def _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act, policy) -> None:
     rsc = primitive.id
     known = {name: _history(states[name], rsc) for name in usable}
     probes = []
@@ -88,6 +93,8 @@ def _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act
     plan.now[rsc] = dict.fromkeys(active, "Started")
     candidates = [name for name in usable if name not in leaving and not _is_banned(plan.cib, name, rsc)]
     target = _preferred(primitive, active, candidates) if may_act else ""
+    if policy == "freeze" and len(active) == 1 and active[0] in candidates:
+        target = active[0]
     healthy = [name for name in active if not known[name].get("failed")]
     if target and active == [target] and healthy == [target]:
         plan.after[rsc] = {target: "Started"}
@@ -142,6 +149,11 @@ def _history(state: Element, rsc: str) -> dict[str, object]:
             if not is_ok:
                 told["active"] = told["failed"] = True
     return told
+
+
+def _is_dc(cib: Cib, name: str) -> bool:
+    state = next((state for state in cib.status.all("node_state") if state.get("uname") == name), None)
+    return state is not None and state.id == cib.root.get("dc-uuid")
 
 
 def _is_online(state: Element) -> bool:

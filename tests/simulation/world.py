@@ -69,6 +69,7 @@ class Host:
         self.disk_free_ms = 0
         self.clock_offset_ms = 0
         self.active: set[str] = set()
+        self.promoted: set[str] = set()
         self.running: dict[int, Operation] = {}
         self.node: Node | None = None
         self.liveness: Liveness | None = None
@@ -103,7 +104,13 @@ class Host:
             runtime=self.runtime,
             journal_clock_ms=max((e[-1].clock_ms for e in disk.journal.values()), default=0),
         )
-        settings = Settings(node=self.name, nodes=tuple(world.names), initdead_ms=TIMES.initdead_ms)
+        settings = Settings(
+            node=self.name,
+            nodes=tuple(world.names),
+            initdead_ms=TIMES.initdead_ms,
+            wait_for_all=world.wait_for_all,
+            tie_breaker=world.tie_breaker.kind,
+        )
         luck = random.Random(f"{world.seed} {self.name} {disk.incarnation}")
         peers = [name for name in world.names if name != self.name]
         self.liveness = Liveness(self.name, disk.incarnation, peers, TIMES, world.now_ms)
@@ -124,6 +131,7 @@ class Host:
         self.node = self.liveness = None
         self.runtime = b""
         self.active.clear()
+        self.promoted.clear()
         self.running.clear()
         self.wake_ms = None
 
@@ -259,6 +267,10 @@ class Host:
                 self._kill(token)
             case order.RunFenceDevice(token, spec):
                 world.fence(self, token, spec)
+            case order.AskTieBreaker(token):
+                world.tie_breaker.ask(self, token)
+            case order.ReleaseTieBreaker():
+                world.tie_breaker.release(self)
             case order.Schedule(token, cib, now):
                 graph = world.schedule(cib, now)
                 self.later(world.luck.randrange(1, 30), lambda: self.step(fact.Scheduled(token, graph)))
@@ -329,13 +341,21 @@ class Host:
         operation.is_done = True
         self.running.pop(operation.token, None)
         spec = operation.spec
-        if spec.action == "stop" and effect != "none" and not is_hanging:
-            self.active.discard(spec.resource)
+        if effect != "none" and not is_hanging:
+            self._has_done(spec)
         if spec.action == "monitor" and effect == "look":
-            rc = 0 if spec.resource in self.active else 7
+            rc = 8 if spec.resource in self.promoted else 0 if spec.resource in self.active else 7
         outcome = fact.Outcome.TIMED_OUT if is_hanging else fact.Outcome.DONE
         self.world.note(f"{self.name} : {spec.resource} {spec.action} {spec.interval_ms} -> {rc} {outcome}")
         self.step(fact.OperationFinished(operation.token, 1 if is_hanging else rc, outcome, "", ms))
+
+    def _has_done(self, spec: order.OperationSpec) -> None:
+        if spec.action == "promote":
+            self.promoted.add(spec.resource)
+        if spec.action in ("demote", "stop"):
+            self.promoted.discard(spec.resource)
+        if spec.action == "stop":
+            self.active.discard(spec.resource)
 
     def _kill(self, token: int) -> None:
         operation = self.running.pop(token, None)
@@ -355,6 +375,56 @@ def _append(disk: Disk, entries: tuple[JournalEntry, ...]) -> None:
         held = disk.journal.setdefault(entry.origin, [])
         assert entry.seq == (held[-1].seq if held else 0) + 1, "the journal has a gap"
         held.append(entry)
+
+
+LEASE_MS, RENEW_MS = 3_000, 1_000
+
+
+class ThirdParty:
+    """What is asked in an even split: a ping node, or a disk that one host at a time has reserved."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.unreachable: set[str] = set()
+        """Hosts that reach neither the ping node nor the disk."""
+        self.holder: tuple[str, int] | None = None
+        """Host and life."""
+        self.lease_until_ms = 0
+        self.told: dict[str, bool] = {}
+        """Host -> the last answer it got."""
+
+    def ask(self, host: Host, token: int) -> None:
+        host.later(host.world.faults.tie_breaker_ms(host), lambda: self._answer(host, token))
+
+    def _answer(self, host: Host, token: int) -> None:
+        is_won = host.name not in self.unreachable and (self.kind == "ping" or self._reserve(host))
+        self._tell(host, token, is_won)
+        if is_won and self.kind == "disk":
+            host.later(RENEW_MS, lambda: self._renew(host, token))
+
+    def _tell(self, host: Host, token: int, is_won: bool) -> None:
+        self.told[host.name] = is_won
+        host.step(fact.TieBreakerAnswered(token, is_won))
+
+    def _reserve(self, host: Host) -> bool:
+        me = host.name, host.life
+        if self.holder not in (None, me) and host.world.now_ms < self.lease_until_ms:
+            return False
+        self.holder, self.lease_until_ms = me, host.world.now_ms + LEASE_MS
+        return True
+
+    def _renew(self, host: Host, token: int) -> None:
+        """A host that cannot renew says so before anybody else may take the disk."""
+        if self.holder != (host.name, host.life) or host.name in self.unreachable:
+            self.release(host)
+            self._tell(host, token, False)
+            return
+        self.lease_until_ms = host.world.now_ms + LEASE_MS
+        host.later(RENEW_MS, lambda: self._renew(host, token))
+
+    def release(self, host: Host) -> None:
+        if self.holder == (host.name, host.life):
+            self.holder = None
 
 
 class World:
@@ -379,6 +449,8 @@ class World:
         self._held: dict[tuple[str, str], list[tuple[int, int, int, bytes]]] = {}
         self._last_stream_ms: dict[tuple[str, str], int] = {}
         self.fenced: list[tuple[int, str]] = []
+        self.wait_for_all = False
+        self.tie_breaker = ThirdParty("")
         faults.begin(self)
 
     # Time

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from hacluster.cib.problems import Severity
-from nodeagent.config import Engine, Link, Medium, Respawn, Settings, read_settings
+from nodeagent.config import Engine, Link, Medium, Respawn, Settings, TieBreaker, read_settings
 
 GOOD = """\
 keepalive 500ms
@@ -216,3 +216,34 @@ def test_a_secret_never_shows_in_a_dump_of_the_settings(etc: Etc) -> None:
 def test_a_key_that_cannot_be_used_is_refused(etc: Etc, text: str) -> None:
     etc.write_keys(text)
     assert etc.lines()
+
+
+def test_a_tie_breaker_is_a_list_of_addresses_or_one_disk(etc: Etc) -> None:
+    etc.write(GOOD + "tiebreaker ping 192.168.68.2 192.168.68.3\nwait_for_all yes\n")
+    assert etc.settings().tie_breaker == TieBreaker("ping", ("192.168.68.2", "192.168.68.3"))
+    assert etc.settings().wait_for_all
+    etc.write(GOOD + "tiebreaker disk /dev/sdb\n")
+    assert etc.settings().tie_breaker == TieBreaker("disk", ("/dev/sdb",))
+    etc.write(GOOD)
+    assert etc.settings().tie_breaker is None
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("tiebreaker disk sdb", "“tiebreaker” has the wrong number or form of words"),
+        ("tiebreaker disk /dev/sdb /dev/sdc", "“tiebreaker” has the wrong number or form of words"),
+        ("tiebreaker ping router", "“router” is not an IPv4 address"),
+        ("tiebreaker coin heads", "tiebreaker “coin” is not one of: ping, disk"),
+    ],
+)
+def test_a_wrong_tie_breaker_is_told(etc: Etc, line: str, sentence: str) -> None:
+    etc.write(GOOD + line + "\n")
+    (said,) = etc.lines()
+    assert said.startswith("ha.cf:9: ")
+    assert sentence in said
+
+
+def test_a_tie_breaker_of_three_nodes_is_warned_of(etc: Etc) -> None:
+    etc.write(GOOD.replace("pm01 pm02", "pm01 pm02 pm03") + "tiebreaker disk /dev/sdb\n")
+    assert any("3 nodes cannot be split evenly" in line for line in etc.lines(Severity.WARNING))
