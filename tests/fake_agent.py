@@ -56,6 +56,7 @@ from hacluster.protocol.messages import (
     Subscribe,
     TransitionProgress,
 )
+from hacluster.scheduler.digests import digest
 
 BEAT_S = 2.0
 STARTED_AT_S = int(time.time()) - 3600
@@ -89,6 +90,7 @@ def operation(
             "interval": str(interval_ms),
             "last-rc-change": str(STARTED_AT_S + call),
             "transition-key": f"{call}:1:{expected}:0f0e0d0c-0b0a-0908-0706-050403020100",
+            **({"op-digest": digest({}, 0, 0)} if name == "start" else {}),
         },
     )
     element = cib.section("resources").by_id(resource)
@@ -99,7 +101,9 @@ def operation(
 def starts(cib: Cib, node: str, *resources: str) -> Cib:
     for resource in resources:
         cib = operation(cib, node, resource, "start")
-        cib = operation(cib, node, resource, "monitor", interval_ms=10_000)
+        element = cib.section("resources").by_id(resource)
+        if element is not None and element.find("operations") is not None:
+            cib = operation(cib, node, resource, "monitor", interval_ms=10_000)
     return cib
 
 
@@ -127,7 +131,7 @@ def pair() -> Cib:
         cib = joined(cib, node)
         cib = status_of.with_attributes(cib, node, {"default_ping_set": "100", "diskcheck_status": "normal"})
         cib = starts(cib, node, "prmPingd", "prmDiskd1")
-        for resource in GROUP:
+        for resource in (*GROUP, "prmStonith1", "prmStonith2"):
             cib = operation(cib, node, resource, "monitor", rc=7)
     cib = starts(cib, "pm01", *GROUP, "prmStonith2")
     return starts(cib, "pm02", "prmStonith1")

@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import PermissionDenied
 
 from hacluster.protocol.messages import CibChange, FenceConfirm, MemberInfo, ResourceCleanup
+from hacluster.scheduler.schedule import schedule
 from tests.fake_agent import failed_over, left, pair, starts, stops
 from webui import commands
 from webui.actions import Order, Refusal, Tier, Wish, order_of
@@ -148,3 +149,9 @@ def test_a_temporary_placement_ends_when_the_resource_has_arrived(agent, users):
     assert commands.end_placements(moved, picture_of(moved, None)) == ["grpPg"]
     assert Placement.objects.count() == 0
     assert not [each for each in agent.cib.section("constraints").walk() if each.id.startswith("cli-")]
+
+
+def test_the_scripted_pair_is_at_rest():
+    """Previews on it show what an action does and nothing else."""
+    for cib in (pair(), failed_over(pair())):
+        assert schedule(cib, 0).changes == ()
