@@ -8,14 +8,14 @@ import sys
 from hacluster.cli.attributes import duration_ms
 from hacluster.cli.cluster import LiveCluster, live, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "attrd_updater",
         description="Set, read or delete transient node attributes.",
         epilog="example: attrd_updater -n default_ping_set -U 100 -d 5s",
-        allow_abbrev=False,
     )
     parser.add_argument("-n", "--name", metavar="NAME", help="the attribute")
     parser.add_argument("-U", "-v", "--update", metavar="VALUE", help="set the value")

@@ -12,6 +12,7 @@ from hacluster.cib.upgrade import Upgraded, upgrade
 from hacluster.cib.xpath import BadPath, matches, path_of
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 from hacluster.protocol.messages import CibChange, CibOperationKind
 
 _COMMANDS = {
@@ -28,11 +29,10 @@ _COMMANDS = {
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "cibadmin",
         description="Query and change the cluster information base.",
         epilog='example: cibadmin -Q -o resources    cibadmin -M -X \'<nvpair id="n" value="2"/>\'',
-        allow_abbrev=False,
     )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-Q", "--query", action="store_true", help="print the CIB or a part of it")

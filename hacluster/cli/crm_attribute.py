@@ -12,6 +12,7 @@ import sys
 from hacluster.cli.attributes import NO_SUCH, read_pair, read_transient, write_pair, write_transient
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 _TRANSIENT = ("reboot", "status")
 _SCOPES = {
@@ -25,11 +26,10 @@ _SCOPES = {
 
 
 def build_parser(name: str = "crm_attribute") -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         name,
         description="Read, set or delete node attributes and cluster options.",
         epilog="example: crm_attribute -N pm01 -n rack -v 7    crm_attribute -t crm_config -n stonith-enabled -G",
-        allow_abbrev=False,
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-G", "--query", action="store_true", help="print the value")

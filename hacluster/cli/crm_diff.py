@@ -13,13 +13,13 @@ from hacluster.cib.patch import to_xml as patch_to_xml
 from hacluster.cib.problems import Problem
 from hacluster.cli.cluster import run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "crm_diff",
         description="Print what turns one CIB into another, or apply such a patch. Ends with 1 when they differ.",
-        allow_abbrev=False,
     )
     parser.add_argument("-o", "--original", metavar="FILE", required=True, help="the old CIB ('-' is standard input)")
     what = parser.add_mutually_exclusive_group(required=True)

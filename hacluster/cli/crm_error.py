@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
 from hacluster.cli.exits import TEXTS, Exit
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crm_error", description="The name and meaning of exit codes.")
+    parser = Options("crm_error", description="The name and meaning of exit codes.")
     parser.add_argument("-X", "--exit", action="store_true", help="accepted: all codes are exit codes here")
     parser.add_argument("-n", "--name", action="store_true", help="with the name")
     parser.add_argument("-l", "--list", action="store_true", help="all codes")

@@ -10,12 +10,13 @@ from hacluster.cib.status import fail_counts, node_state
 from hacluster.cli.cluster import LiveCluster, connect, live, run
 from hacluster.cli.crm_attribute import local_node
 from hacluster.cli.exits import Exit
+from hacluster.cli.options import Options
 
 INFINITY = 1_000_000
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crm_failcount", description="Read or forget the failures of a resource.")
+    parser = Options("crm_failcount", description="Read or forget the failures of a resource.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-G", "--query", action="store_true")
     what.add_argument("-D", "--delete", action="store_true")

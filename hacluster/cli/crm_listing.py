@@ -11,7 +11,8 @@ import msgspec
 
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.status import Operation, operations
-from hacluster.cli.mon_text import STATUS_TEXTS, Sections, ctime, primitive_line, resource_block
+from hacluster.cli.mon_text import STATUS_TEXTS, Sections, ctime, resource_block
+from hacluster.cli.resource_text import Shown, primitive_line
 from hacluster.cli.status_view import ResourceView, View
 
 _PENDING = -1
@@ -20,7 +21,7 @@ _PENDING = -1
 def resource_tree(view: View, *, with_nodes: bool = False) -> list[str]:
     """All resources with their states; Pacemaker's own list leaves the nodes out."""
     shown = view if with_nodes else msgspec.structs.replace(view, resources=tuple(map(_placeless, view.resources)))
-    return resource_block(shown, Sections(inactive=True))
+    return resource_block(shown, Sections(resources=Shown(inactive=True)))
 
 
 def _placeless(resource: ResourceView) -> ResourceView:

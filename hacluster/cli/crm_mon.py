@@ -12,37 +12,54 @@ from hacluster.cli import mon_text, mon_xml
 from hacluster.cli.cluster import LiveCluster, connect, follow, run
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.mon_text import Sections
+from hacluster.cli.options import Options
+from hacluster.cli.resource_text import Shown
 from hacluster.cli.status_view import View, view
+
+_KNOWN = ", ".join(sorted(mon_text.SECTIONS))
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "crm_mon",
         description="The state of the cluster. Without -1 it is shown anew whenever something changes.",
         epilog="example: crm_mon -1Arf",
-        allow_abbrev=False,
     )
-    parser.add_argument("-1", "--one-shot", action="store_true", help="show it once")
-    parser.add_argument("-A", "--show-node-attributes", action="store_true", help="with node attributes")
-    parser.add_argument("-f", "--failcounts", action="store_true", help="with failcounts")
-    parser.add_argument("-o", "--operations", action="store_true", help="with the operation history")
-    parser.add_argument("-t", "--timing-details", action="store_true", help="with times")
-    parser.add_argument("-r", "--inactive", action="store_true", help="with what does not run")
-    parser.add_argument("-n", "--group-by-node", action="store_true", help="sorted by node")
-    parser.add_argument("-s", "--simple-status", action="store_true", help="one line; exit code 1 for trouble")
-    parser.add_argument("-X", "--as-xml", action="store_true", help="XML in its older form")
-    parser.add_argument("--output-as", choices=("text", "console", "xml", "html"), default="text")
-    parser.add_argument("--output-to", metavar="FILE", help="write it there")
-    parser.add_argument("-i", "--interval", metavar="TIME", help="accepted: changes are shown when they happen")
-    parser.add_argument("-c", "--tickets", action="store_true", help="with tickets")
-    parser.add_argument("-D", "--hide-headers", "--no-headers", action="store_true", help="without the summary")
-    parser.add_argument("-R", "--show-detail", action="store_true", help="accepted: nothing is left out here")
-    parser.add_argument("-b", "--brief", action="store_true", help="accepted")
-    parser.add_argument("-j", "--pending", action="store_true", help="accepted: what is under way is always shown")
-    parser.add_argument("-Q", "--quiet", action="store_true", help="accepted")
-    parser.add_argument("--exclude", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("-U", "--include", action="append", default=[], help=argparse.SUPPRESS)
-    parser.add_argument("-V", "--verbose", action="count", help="accepted")
+    add = parser.add_argument
+    add("-1", "--one-shot", action="store_true", help="show it once")
+    add("-A", "--show-node-attributes", dest="parts", action="append_const", const="attributes", help="with attributes")
+    add("-f", "--failcounts", dest="parts", action="append_const", const="failcounts", help="with failcounts")
+    add("-o", "--operations", dest="parts", action="append_const", const="operations", help="with the history")
+    add("-t", "--timing-details", action="store_true", help="with the history and its times")
+    add("-c", "--tickets", dest="parts", action="append_const", const="tickets", help="with tickets")
+    add("-L", "--neg-locations", nargs="?", const="", metavar="PREFIX", help="with what keeps resources off nodes")
+    add("-r", "--inactive", action="store_true", help="with what does not run")
+    add("-n", "--group-by-node", action="store_true", help="sorted by node")
+    add("-R", "--show-detail", action="store_true", help="every instance of a clone by itself")
+    add("-b", "--brief", action="store_true", help="primitives of one kind counted")
+    add("--node", metavar="NODE", default="", help="this node alone")
+    add("--resource", metavar="ID", default="", help="this resource alone")
+    add("-s", "--simple-status", action="store_true", help="one line")
+    add("-X", "--as-xml", action="store_true", help="XML in its older form")
+    add("--output-as", choices=("text", "console", "xml", "html", "none"), default="text")
+    add("--output-to", metavar="FILE", help="write it there")
+    add("-D", "--hide-headers", "--no-headers", action="store_true", help="without the summary")
+    add(
+        "-U",
+        "--include",
+        dest="changes",
+        action="append",
+        type=_with,
+        metavar="SECTIONS",
+        help=", ".join(sorted(mon_text.SECTIONS)),
+    )
+    add("--exclude", dest="changes", action="append", type=_without, metavar="SECTIONS", help="without these sections")
+    add("-i", "--interval", metavar="TIME", help="accepted: changes are shown when they happen")
+    add("-m", "--fence-history", nargs="?", metavar="LEVEL", help="accepted: stonith_admin -H tells it")
+    add("-j", "--pending", action="store_true", help="accepted: what is under way is always shown")
+    add("-Q", "--quiet", action="store_true", help="without the times")
+    add("-V", "--verbose", action="count", help="accepted")
+    parser.set_defaults(parts=[], changes=[])
     return parser
 
 
@@ -76,22 +93,14 @@ def current() -> View:
 
 
 def _rendered(found: View, arguments: argparse.Namespace, request: str) -> str:
-    sections = Sections(
-        attributes=arguments.show_node_attributes,
-        failcounts=arguments.failcounts,
-        operations=arguments.operations,
-        timing=arguments.timing_details,
-        inactive=arguments.inactive,
-        by_node=arguments.group_by_node,
-    )
+    sections = _sections(arguments)
     now = time.time()
     if arguments.as_xml or arguments.output_as == "xml":
-        return mon_xml.render(found, sections, now, request, is_old=arguments.as_xml)
+        is_live = not os.environ.get("CIB_file")
+        return mon_xml.render(found, sections, now, request, is_old=arguments.as_xml, is_live=is_live)
+    if arguments.output_as == "none":
+        return ""
     text = mon_text.render(found, sections, now)
-    if arguments.hide_headers:
-        text = text.partition("\n\n")[2]
-    if arguments.tickets:
-        text += _tickets()
     if arguments.output_as == "html":
         from html import escape
 
@@ -99,11 +108,54 @@ def _rendered(found: View, arguments: argparse.Namespace, request: str) -> str:
     return text
 
 
-def _tickets() -> str:
-    from hacluster.cli.crm_ticket import short_line, states
+def _with(text: str) -> tuple[bool, str]:
+    return False, text
 
-    found = states(connect().query())
-    return "\n".join(["", "Tickets:", *(f"  * {short_line(state)}" for state in found.values()), ""]) if found else ""
+
+def _without(text: str) -> tuple[bool, str]:
+    return True, text
+
+
+def _sections(arguments: argparse.Namespace) -> Sections:
+    shown = Shown(
+        inactive=arguments.inactive,
+        details=arguments.show_detail,
+        brief=arguments.brief,
+        only=arguments.resource,
+        only_node=arguments.node,
+    )
+    parts = {*mon_text.USUAL, *arguments.parts}
+    parts |= {"operations"} if arguments.timing_details else set()
+    parts |= {"bans"} if arguments.neg_locations is not None else set()
+    parts -= set(mon_text.SUMMARY) if arguments.hide_headers else set()
+    parts -= {"times"} if arguments.quiet else set()
+    if arguments.as_xml or arguments.output_as == "xml":
+        parts = set(mon_text.SECTIONS)
+    for is_exclusion, text in arguments.changes:
+        if is_exclusion:
+            parts -= _named(text, "--exclude")
+        else:
+            parts = (set() if "none" in text.split(",") else parts) | _named(text, "--include")
+    return Sections(
+        parts=frozenset(parts),
+        timing=arguments.timing_details,
+        by_node=arguments.group_by_node,
+        bans=arguments.neg_locations or "",
+        resources=shown,
+    )
+
+
+def _named(text: str, option: str) -> set[str]:
+    """`summary,nodes` -> the sections meant."""
+    found: set[str] = set()
+    several = {"all": mon_text.SECTIONS, "summary": mon_text.SUMMARY, "default": mon_text.USUAL, "none": ()}
+    for word in text.split(","):
+        name = word.partition(":")[0]
+        if name not in several and name not in mon_text.SECTIONS and not name.startswith("fencing-"):
+            known = ", ".join(sorted({*mon_text.SECTIONS, *several}))
+            raise CommandFailed(Exit.USAGE, f"{option} options: {known}")
+        found |= set(several.get(name, {name}))
+    return found
 
 
 def _write(arguments: argparse.Namespace, text: str) -> None:

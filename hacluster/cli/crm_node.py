@@ -8,10 +8,11 @@ import sys
 
 from hacluster.cli.cluster import connect, live, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crm_node", description="Names, ids and members of the cluster's nodes.")
+    parser = Options("crm_node", description="Names, ids and members of the cluster's nodes.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-n", "--name", action="store_true", help="this node's name")
     what.add_argument("-N", "--name-for-id", metavar="ID", help="the name of the node with this id")

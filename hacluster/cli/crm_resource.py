@@ -15,6 +15,7 @@ from hacluster.cli import crm_agents, placement, resource_settings
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, live, run
 from hacluster.cli.crm_attribute import local_node
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 if TYPE_CHECKING:
     # Most calls come from resource agents and ask for one value: the scheduler's reading is loaded where it is used.
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "crm_resource",
         description="Look at resources and act on them.",
         epilog="example: crm_resource -r prmPg -W    crm_resource -C -r prmPg    crm_resource -M -r grpPg -N pm02",
-        allow_abbrev=False,
     )
     what = parser.add_mutually_exclusive_group(required=True)
 
@@ -190,7 +190,7 @@ def _operations(cluster: LiveCluster | FileCluster, arguments: argparse.Namespac
 
 
 def _xml(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
-    from hacluster.cli.mon_text import primitive_line
+    from hacluster.cli.resource_text import primitive_line
 
     element = resource_settings.resource_element(cluster.query(), arguments.resource)
     own = [leaf for leaf, _ in _leaves(_views(cluster)) if leaf.id.split(":")[0] == arguments.resource]

@@ -17,6 +17,8 @@ from hacluster.cib.problems import Problem
 from hacluster.cli import graph_files, mon_text
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
+from hacluster.cli.resource_text import Shown
 from hacluster.cli.simulate import now_of
 from hacluster.cli.status_view import view
 from hacluster.scheduler import simulate as suppose
@@ -24,11 +26,12 @@ from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, ActionKind, Change, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 
+_ALL = mon_text.Sections(resources=Shown(inactive=True))
 _SPEC = re.compile(r"(?P<task>.+_\d+)@(?P<node>[^=@]+)=(?P<rc>-?\d+)")
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "crm_simulate",
         description="What the cluster would do, and how it would stand afterwards.",
         epilog="example: crm_simulate -L -S -d pm01",
@@ -143,13 +146,15 @@ def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, m
 
 def status_lines(cib: Cib, moment: float) -> list[str]:
     """Node list and resources, as crm_mon words them, one step further in."""
-    blocks = mon_text.render(view(cib, now=moment), mon_text.Sections(inactive=True), moment).split("\n\n")
-    lines: list[str] = []
-    for block in blocks:
-        heading, *rest = block.rstrip("\n").split("\n")
-        if heading in ("Node List:", "Full List of Resources:"):
-            lines += ([""] if lines else []) + [f"  * {heading}", *(f"  {line}" for line in rest)]
-    return lines
+    found = view(cib, now=moment)
+    resources = mon_text.resource_block(found, _ALL)
+    lines = ["Node List:", *mon_text.node_lines(found, _ALL)]
+    return [*_indented(lines), "", *_indented(resources)]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    heading, *rest = lines
+    return [f"  * {heading}", *(f"  {line}" for line in rest)]
 
 
 def summary_lines(changes: tuple[Change, ...]) -> list[str]:

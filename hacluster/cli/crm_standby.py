@@ -8,10 +8,11 @@ import sys
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.crm_attribute import carry_out as carry_out_attribute
 from hacluster.cli.crm_attribute import local_node
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crm_standby", description="Let a node run resources, or not.")
+    parser = Options("crm_standby", description="Let a node run resources, or not.")
     what = parser.add_mutually_exclusive_group()
     what.add_argument("-G", "--query", action="store_true")
     what.add_argument("-v", "--update", metavar="on|off")

@@ -14,6 +14,7 @@ from hacluster.cib.codec import to_xml
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 from hacluster.protocol.messages import CibChange, CibOperationKind
 
 TRUE = ("true", "yes", "on", "y", "1")
@@ -30,11 +31,10 @@ Take the ticket away with --force when you mean it."""
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Options(
         "crm_ticket",
         description="Look at tickets, and give them to this site or take them away.",
         epilog="example: crm_ticket --info    crm_ticket -t ticketA --grant --force    crm_ticket -t ticketA --standby",
-        allow_abbrev=False,
     )
     what = parser.add_mutually_exclusive_group()
     for short, long, text in (
@@ -122,15 +122,6 @@ def line(state: Element, *, is_detailed: bool) -> str:
     if is_detailed:
         return f"{head} ({', '.join(f'{name}={value}' for name, value in shown.items())})" if shown else head
     return f"{head} last-granted={shown['last-granted']}" if "last-granted" in shown else head
-
-
-def short_line(state: Element) -> str:
-    """As crm_mon has it: `ticketA: granted [standby] last-granted="…"`"""
-    words = [f"{state.id}: {'granted' if _is_true(state, 'granted') else 'revoked'}"]
-    words += ["[standby]"] if _is_true(state, "standby") else []
-    when = state.get("last-granted")
-    words += [f'last-granted="{_readable("last-granted", when).strip(chr(39))}"'] if when else []
-    return " ".join(words)
 
 
 def _readable(name: str, value: str) -> str:

@@ -13,10 +13,11 @@ from hacluster.cib.problems import Problem, Severity, has_errors
 from hacluster.cli.cluster import FileCluster, connect, run
 from hacluster.cli.crm_checks import findings
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crm_verify", description="Check a configuration.", allow_abbrev=False)
+    parser = Options("crm_verify", description="Check a configuration.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-L", "--live-check", action="store_true", help="the running cluster's")
     what.add_argument("-x", "--xml-file", metavar="FILE", help="a file's")

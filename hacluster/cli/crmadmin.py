@@ -7,10 +7,11 @@ import sys
 
 from hacluster.cli.cluster import connect, live, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def main(argv: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("crmadmin", description="Ask the controllers.")
+    parser = Options("crmadmin", description="Ask the controllers.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-D", "--dc_lookup", action="store_true", help="the DC's name")
     what.add_argument("-S", "--status", metavar="NODE", help="the state of a node's controller")

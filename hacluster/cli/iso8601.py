@@ -16,6 +16,7 @@ import msgspec
 
 from hacluster.cli.cluster import run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 _ORDINAL = re.compile(r"(\d{4})-?(\d{3})")
 _DURATION = re.compile(
@@ -176,7 +177,7 @@ def shown(moment: datetime, arguments: argparse.Namespace) -> str:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("iso8601", description="Show dates, periods and durations.", allow_abbrev=False)
+    parser = Options("iso8601", description="Show dates, periods and durations.")
     parser.add_argument("-n", "--now", action="store_true", help="this moment")
     parser.add_argument("-d", "--date", metavar="DATE", help="a date such as '2019-09-24 00:30:00 +01:00' or 2019-040")
     parser.add_argument("-p", "--period", metavar="PERIOD", help="such as 2005-040/2005-043 or 2005-040/P1M")

@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Element
 from hacluster.cib.status import Operation
-from hacluster.cli.mon_text import STATUS_TEXTS, Sections, ctime, rc_text
+from hacluster.cli.mon_text import STATUS_TEXTS, SUMMARY, Sections, ctime, is_told, rc_text
+from hacluster.cli.options import VERSION
 from hacluster.cli.status_view import NodeView, ResourceView, View
-from hacluster.scheduler.values import duration_ms, is_true
+from hacluster.scheduler.values import duration_ms, is_true, score
+from hacluster.scheduler.words import role_of
+from hacluster.scheduler.working import Role
 
 API_VERSION = "2.25"
 
@@ -18,30 +21,43 @@ def _flag(value: bool) -> str:
     return "true" if value else "false"
 
 
-def render(view: View, sections: Sections, now: float, request: str, *, is_old: bool = False) -> str:
-    children = [
-        Element(
-            "pacemakerd",
-            {
-                "sys_from": "pacemakerd",
-                "state": "running",
-                "last_updated": datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ"),
-            },
+def render(
+    view: View, sections: Sections, now: float, request: str, *, is_old: bool = False, is_live: bool = True
+) -> str:
+    """The sections that are asked for; of a running cluster also that it runs."""
+    parts = sections.parts
+    blocks = {
+        "nodes": Element("nodes", {}, tuple(_node(node, view, sections) for node in view.nodes)),
+        "resources": Element(
+            "resources", {}, tuple(r for found in _listed(view, sections) for r in _resource(found, view))
         ),
-        _summary(view, now),
-        Element("nodes", {}, tuple(_node(node) for node in view.nodes)),
-        Element("resources", {}, tuple(r for found in view.resources for r in _resource(found, view, sections))),
-    ]
-    children.append(_attributes(view))
-    children.append(_history(view))
-    if view.failures:
-        children.append(Element("failures", {}, tuple(_failure(found) for found in view.failures)))
+        "attributes": _attributes(view),
+        "operations": _history(view),
+        "failures": Element("failures", {}, tuple(_failure(found) for found in view.failures)),
+        "tickets": Element("tickets", {}, tuple(map(_ticket, view.tickets))),
+        "bans": Element("bans", {}, tuple(_ban(one) for one in view.bans if one.id.startswith(sections.bans))),
+    }
+    children = [_running(now)] if is_live else []
+    children += [_summary(view, now)] if parts & {*SUMMARY, "options"} else []
+    always = ("nodes", "resources", "attributes", "operations")
+    children += [block for name, block in blocks.items() if name in parts and (block.children or name in always)]
     if is_old:
-        root = Element("crm_mon", {"version": view.dc_version}, tuple(children))
+        root = Element("crm_mon", {"version": VERSION}, tuple(children))
     else:
         status = Element("status", {"code": "0", "message": "OK"})
         root = Element("pacemaker-result", {"api-version": API_VERSION, "request": request}, (*children, status))
-    return f'<?xml version="1.0"?>\n{to_xml(root)}'.replace("%", "&#37;")
+    return to_xml(root).replace("%", "&#37;")
+
+
+def _running(now: float) -> Element:
+    updated = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return Element("pacemakerd", {"sys_from": "pacemakerd", "state": "running", "last_updated": updated})
+
+
+def _listed(view: View, sections: Sections) -> list[ResourceView]:
+    """By node, only what does not stand under its node already."""
+    found = [one for one in view.resources if sections.resources.only in ("", one.id)]
+    return [one for one in found if not one.is_fully_active] if sections.by_node else found
 
 
 def _summary(view: View, now: float) -> Element:
@@ -49,7 +65,12 @@ def _summary(view: View, now: float) -> Element:
     dc = {"present": _flag(bool(view.dc))}
     if view.dc:
         identity = next((node.id for node in view.nodes if node.name == view.dc), "")
-        dc |= {"version": view.dc_version, "name": view.dc, "id": identity, "with_quorum": _flag(view.has_quorum)}
+        dc |= {
+            "version": view.options.get("dc-version", ""),
+            "name": view.dc,
+            "id": identity,
+            "with_quorum": _flag(view.has_quorum),
+        }
         dc |= {"mixed_version": "false"}
     change = {"time": view.last_change or ctime(now)}
     for name, value in (("user", view.change_user), ("client", view.change_client), ("origin", view.change_origin)):
@@ -79,37 +100,38 @@ def _summary(view: View, now: float) -> Element:
     )
 
 
-def _node(node: NodeView) -> Element:
+def _node(node: NodeView, view: View, sections: Sections) -> Element:
     attributes = {
         "name": node.name,
         "id": node.id,
         "online": _flag(node.is_online),
         "standby": _flag(node.is_standby),
-        "standby_onfail": "false",
+        "standby_onfail": _flag(node.is_standby_on_fail),
         "maintenance": _flag(node.is_in_maintenance),
         "pending": _flag(node.is_pending),
         "unclean": _flag(node.is_unclean),
-        "health": "green",
-        "feature_set": node.feature_set or "<3.15.1",
+        "health": node.health,
+        **({"feature_set": node.feature_set or "<3.15.1"} if node.is_online else {}),
         "shutdown": _flag(node.is_shutting_down),
         "expected_up": _flag(node.is_expected_up),
         "is_dc": _flag(node.is_dc),
         "resources_running": str(node.resources_running),
-        "type": "member",
+        "type": node.kind,
     }
-    return Element("node", attributes)
+    leaves = [leaf for found in view.resources for leaf in found.leaves() if node.name in leaf.nodes]
+    return Element("node", attributes, tuple(_primitive(leaf, view) for leaf in leaves) if sections.by_node else ())
 
 
-def _resource(resource: ResourceView, view: View, sections: Sections) -> list[Element]:
+def _resource(resource: ResourceView, view: View) -> list[Element]:
     match resource.variant:
         case "group":
             attributes = {
-                "id": resource.id,
+                "id": resource.number_id or resource.id,
                 "number_resources": str(len(resource.children)),
                 "managed": _flag(resource.is_managed),
                 "disabled": _flag(resource.is_disabled),
             }
-            return [Element("group", attributes, _children(resource, view, sections))]
+            return [Element("group", attributes, _children(resource, view))]
         case "clone":
             attributes = {
                 "id": resource.id,
@@ -122,12 +144,12 @@ def _resource(resource: ResourceView, view: View, sections: Sections) -> list[El
             }
             if resource.target_role:
                 attributes["target_role"] = resource.target_role
-            return [Element("clone", attributes, _children(resource, view, sections))]
+            return [Element("clone", attributes, _children(resource, view))]
     return [_primitive(resource, view)]
 
 
-def _children(resource: ResourceView, view: View, sections: Sections) -> tuple[Element, ...]:
-    return tuple(element for child in resource.children for element in _resource(child, view, sections))
+def _children(resource: ResourceView, view: View) -> tuple[Element, ...]:
+    return tuple(element for child in resource.children for element in _resource(child, view))
 
 
 def _primitive(resource: ResourceView, view: View) -> Element:
@@ -140,7 +162,7 @@ def _primitive(resource: ResourceView, view: View) -> Element:
         "blocked": _flag(resource.is_blocked),
         "managed": _flag(resource.is_managed),
         "failed": _flag(resource.is_failed),
-        "failure_ignored": "false",
+        "failure_ignored": _flag(resource.ignores_failures),
         "nodes_running_on": str(len(resource.nodes)),
     }
     if resource.pending:
@@ -156,7 +178,7 @@ def _attributes(view: View) -> Element:
             "node",
             {"name": node.name},
             tuple(
-                Element("attribute", {"name": name, "value": value})
+                Element("attribute", {"name": name, "value": value, **_expected(node, name)})
                 for name, value in node.attributes.items()
                 if not name.startswith("#")
             ),
@@ -167,10 +189,14 @@ def _attributes(view: View) -> Element:
     return Element("node_attributes", {}, tuple(node for node in nodes if node.children))
 
 
+def _expected(node: NodeView, name: str) -> dict[str, str]:
+    return {"expected": str(node.expected[name])} if name in node.expected else {}
+
+
 def _history(view: View) -> Element:
-    nodes = []
+    nodes: list[Element] = []
     for name, entries in view.history.items():
-        resources = []
+        resources: list[Element] = []
         for entry in entries:
             attributes = {
                 "id": entry.resource,
@@ -181,10 +207,9 @@ def _history(view: View) -> Element:
                 attributes["fail-count"] = str(entry.fail_count)
             if entry.last_failure:
                 attributes["last-failure"] = ctime(entry.last_failure)
-            resources.append(
-                Element("resource_history", attributes, tuple(_entry(found) for found in entry.operations))
-            )
-        nodes.append(Element("node", {"name": name}, tuple(resources)))
+            told = tuple(_entry(found) for found in entry.operations if is_told(found))
+            resources += [Element("resource_history", attributes, told)] if told else []
+        nodes += [Element("node", {"name": name}, tuple(resources))] if resources else []
     return Element("node_history", {}, tuple(nodes))
 
 
@@ -197,8 +222,8 @@ def _entry(operation: Operation) -> Element:
     }
     if operation.interval_ms:
         attributes["interval"] = f"{operation.interval_ms}ms"
+    attributes |= {"last-rc-change": ctime(operation.last_change)} if operation.last_change else {}
     attributes |= {
-        "last-rc-change": ctime(operation.last_change),
         "exec-time": f"{operation.exec_ms}ms",
         "queue-time": f"{operation.queue_ms}ms",
     }
@@ -216,10 +241,38 @@ def _failure(operation: Operation) -> Element:
             "exitcode": str(operation.rc),
             "call": str(operation.call_id),
             "status": STATUS_TEXTS.get(operation.status, "complete"),
-            "last-rc-change": datetime.fromtimestamp(operation.last_change).strftime("%Y-%m-%d %H:%M:%S"),
+            "last-rc-change": datetime.fromtimestamp(operation.last_change)
+            .astimezone(UTC)
+            .strftime("%Y-%m-%d %H:%M:%SZ"),
             "queued": str(operation.queue_ms),
             "exec": str(operation.exec_ms),
             "interval": str(operation.interval_ms),
             "task": operation.name,
+        },
+    )
+
+
+def _ticket(state: Element) -> Element:
+    attributes = {
+        "id": state.id,
+        "status": "granted" if is_true(state.get("granted")) else "revoked",
+        "standby": _flag(is_true(state.get("standby"))),
+    }
+    if state.get("last-granted").isdecimal():
+        attributes["last-granted"] = ctime(int(state.get("last-granted")))
+    return Element("ticket", attributes)
+
+
+def _ban(one: Element) -> Element:
+    is_promoted = _flag(role_of(one.get("role")) is Role.PROMOTED)
+    return Element(
+        "ban",
+        {
+            "id": one.id,
+            "resource": one.get("rsc"),
+            "node": one.get("node"),
+            "weight": str(score(one.get("score"))),
+            "promoted-only": is_promoted,
+            "master_only": is_promoted,
         },
     )

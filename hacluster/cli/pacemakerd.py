@@ -5,9 +5,7 @@ from __future__ import annotations
 import sys
 
 from hacluster.cli.exits import Exit
-
-VERSION = "2.1.5"
-"""The version whose behaviour agents can rely on."""
+from hacluster.cli.options import VERSION
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from hacluster.cli.cluster import LiveCluster, live, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.options import Options
 
 
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("stonith_admin", description="Fencing: act, confirm, look.", allow_abbrev=False)
+    parser = Options("stonith_admin", description="Fencing: act, confirm, look.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("-B", "--reboot", metavar="NODE", help="fence a node by restarting it")
     what.add_argument("-F", "--fence", "--off", metavar="NODE", dest="off", help="fence a node by switching it off")
