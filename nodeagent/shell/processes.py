@@ -3,7 +3,8 @@
 Reads a command with its environment; gives exit code and the last part of what it wrote. The agent is the subreaper
 of all that it starts: a daemon whose parent ended becomes its child, and is reaped when it ends, because a zombie
 looks alive to the agent's stop action. A program's end is its own exit, not the end of its output: daemons keep
-the pipes they inherited.
+the pipes they inherited. What runs is noted in a folder of /run: an agent that was killed leaves programs behind, and
+the next one ends them before it looks at anything, or a start that nobody waits for could succeed after its probe.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import warnings
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 OUTPUT_BYTES_MAX = 64 * 1024
@@ -83,8 +86,10 @@ class _Tail:
 class Processes:
     """The programs that run now, and the orphans that became the agent's children."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Path) -> None:
         self._loop = asyncio.get_running_loop()
+        self._notes = notes
+        """A file for each program that runs: its pid as name, its start as content."""
         self._known: set[int] = set()
         """Children that somebody waits for: here, or asyncio's own subprocesses."""
         self._places = asyncio.Semaphore(AT_ONCE_MAX)
@@ -101,6 +106,22 @@ class Processes:
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap_orphans)
         # Hundreds of children may end while the loop is busy. One byte in the pipe is enough for all of them.
         signal.set_wakeup_fd(signal.set_wakeup_fd(-1), warn_on_full_buffer=False)
+
+    def end_leftovers(self) -> list[int]:
+        """Kill what an earlier life of the agent left under way, with its group; the pids. Returns when it is dead."""
+        self._notes.mkdir(parents=True, exist_ok=True)
+        notes = {note: note.read_text() for note in self._notes.iterdir()}
+        left = [int(note.name) for note, started in notes.items() if started and started == _started(int(note.name))]
+        for pid in left:
+            _kill_group(pid)
+        for pid in left:
+            with contextlib.suppress(ProcessLookupError):
+                descriptor = os.pidfd_open(pid)
+                select.select([descriptor], [], [], _GRACE_S)
+                os.close(descriptor)
+        for note in notes:
+            note.unlink()
+        return left
 
     def _reap_orphans(self) -> None:
         """Reap the children nobody waits for. One that is waited for blocks the view; its waiter calls again."""
@@ -175,6 +196,8 @@ class Processes:
             setsigdef=_CLEAN_SIGNALS,
         )
         self._known.add(pid)
+        with contextlib.suppress(OSError):
+            (self._notes / str(pid)).write_text(_started(pid))
         return pid
 
     def _watch(self, pid: int) -> asyncio.Future[int]:
@@ -185,6 +208,7 @@ class Processes:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
             _, status = os.waitpid(pid, 0)
+            (self._notes / str(pid)).unlink(missing_ok=True)
             self._known.discard(pid)
             if not ended.done():
                 ended.set_result(os.waitstatus_to_exitcode(status))
@@ -196,6 +220,14 @@ class Processes:
     async def _kill(pid: int, ended: asyncio.Future[int]) -> None:
         _kill_group(pid)
         await asyncio.wait([ended], timeout=_GRACE_S)
+
+
+def _started(pid: int) -> str:
+    """When the process began, by the kernel's count; "" when there is none: a pid alone may be another's by now."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
 
 
 def _kill_group(pid: int) -> None:

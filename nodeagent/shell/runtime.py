@@ -93,7 +93,7 @@ class Runtime:
         self._node = Node(
             _machine_settings(settings), loaded.restored, random.Random(os.urandom(16)), now_ms(), wall_ms()
         )
-        self._processes = Processes()
+        self._processes = Processes(run_folder / "operations")
         self._agents = ResourceAgents(
             self._processes, run_folder, cluster_type=settings.engine.value, node=settings.node
         )
@@ -111,6 +111,8 @@ class Runtime:
         self._tell_log(MESSAGING_STARTING)
         self._tell_log(MANAGER_STARTING)
         self._processes.adopt_orphans()
+        for pid in self._processes.end_leftovers():
+            self._log.remark("ended what an earlier life left under way", pid=pid)
         self._agents.prepare()
         await self._engine.start()
         self._perform(self._node.start(now_ms(), wall_ms()))

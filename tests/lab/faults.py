@@ -136,7 +136,7 @@ def _begin(lab: Lab, day: Day, fault: Fault, host: Host, peer: Host) -> None:
         case Kind.BREAK_SERVICE:
             small.break_service(host, small.SINGLES[fault.size % 2])
         case Kind.STOP_AGENT:
-            host.start("nodeagent", "--stop")
+            small.stop_and_start_agent(host, fault.lasts_s)
 
 
 def end(lab: Lab, day: Day, fault: Fault) -> None:
@@ -160,7 +160,5 @@ def end(lab: Lab, day: Day, fault: Fault) -> None:
                 host.run("umount", f"{state_of(host, day.options)}/cib", check=False)
             case Kind.STUCK_SWITCH:
                 host.set_stuck(False)
-            case Kind.STOP_AGENT:
-                small.start_agent(host)
             case _:
                 pass

@@ -95,13 +95,13 @@ def _ha_cf(lab: Lab, options: Options) -> str:
 
 
 def _rc(host: Host, state: str) -> str:
-    """The init: an agent that says 0 or 100 wants to stay away."""
+    """The init: an agent that says 0 or 100 wants to stay away, one that says 2 is not needed."""
     return f"""cd {CHECKOUT}
 while :; do
     {VENV_BIN}/nodeagent --state {state} >>{host.folder}/agent.out 2>&1
     rc=$?
     echo "the agent ended with $rc" >>{host.folder}/agent.out
-    case $rc in 0 | 100) exit;; esac
+    case $rc in 0 | 2 | 100) exit;; esac
     sleep 0.1
 done
 """
@@ -129,13 +129,13 @@ def configure(host: Host, nodes: tuple[str, ...]) -> None:
 
 
 def _resources(nodes: tuple[str, ...]) -> str:
-    group = "".join(_marked(name) for name in GROUP)
-    singles = "".join(_marked(name) for name in SINGLES)
+    group = "".join(marked(name) for name in GROUP)
+    singles = "".join(marked(name) for name in SINGLES)
     devices = "".join(_device(node) for node in nodes)
     return f'<resources>{devices}{singles}<group id="grpC">{group}</group></resources>'
 
 
-def _marked(name: str) -> str:
+def marked(name: str) -> str:
     operations = "".join(
         f'<op id="{name}-{operation}" name="{operation}" interval="{interval}" timeout="30s"/>'
         for operation, interval in (("start", "0"), ("stop", "0"), ("monitor", "1s"))
@@ -151,6 +151,11 @@ def _device(node: str) -> str:
         f'<primitive id="fence-{node}" class="stonith" type="external/lab"><instance_attributes id="fence-{node}-a">'
         f'<nvpair id="fence-{node}-h" name="hostlist" value="{node}"/></instance_attributes></primitive>'
     )
+
+
+def place(resource: str, node: str, score: str) -> str:
+    location = f'<rsc_location id="loc-{resource}" rsc="{resource}" node="{node}" score="{score}"/>'
+    return f"<constraints>{location}</constraints>"
 
 
 def _keep_off(node: str) -> str:
@@ -179,10 +184,9 @@ def remarks(host: Host, options: Options) -> Iterator[dict[str, object]]:
             yield from (json.loads(line) for line in file.read_text().splitlines())
 
 
-def start_agent(host: Host) -> None:
-    """As `systemctl start` does: nothing happens where one runs already."""
-    if host.run("flock", "-n", "/run/hacluster/agent.pid", "true", check=False).returncode == 0:
-        host.start("/bin/sh", f"{host.folder}/rc")
+def stop_and_start_agent(host: Host, pause_s: float) -> None:
+    """In order: its services move away, it leaves, and comes back after a pause."""
+    host.start("/bin/sh", "-c", f"nodeagent --stop && sleep {pause_s} && exec /bin/sh {host.folder}/rc")
 
 
 def break_service(host: Host, name: str) -> None:

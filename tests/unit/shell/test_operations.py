@@ -20,7 +20,7 @@ class Room:
         self.folder = folder
         self.events: list[Event] = []
         self.more = asyncio.Event()
-        agents = ResourceAgents(Processes(), folder / "run", cluster_type="heartbeat", node="pm01")
+        agents = ResourceAgents(Processes(folder / "under-way"), folder / "run", cluster_type="heartbeat", node="pm01")
         agents.prepare()
         self.operations = Operations(agents, self._report)
 

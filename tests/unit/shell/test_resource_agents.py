@@ -26,7 +26,7 @@ class Site:
         self.folder = folder
         (folder / "resource.d" / "test").mkdir(parents=True)
         (folder / "init.d").mkdir()
-        self.processes = Processes()
+        self.processes = Processes(folder / "under-way")
         self.agents = ResourceAgents(self.processes, folder / "run", cluster_type="heartbeat", node="pm01", node_id="1")
         self.agents.prepare()
 
@@ -131,6 +131,30 @@ async def test_a_cancelled_operation_is_killed(site: Site) -> None:
     with pytest.raises(asyncio.CancelledError):
         await operation
     await _ended(pid)
+
+
+async def test_what_a_killed_agent_left_under_way_is_ended_and_its_daemons_are_not(site: Site) -> None:
+    await site.run(f"setsid sleep 60 & echo $! > {site.folder}/daemon", "start")
+    site.agent("agent", f"sleep 60 & echo $! > {site.folder}/below; wait")
+    under_way: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    site.processes.end_leftovers()
+    operation = asyncio.ensure_future(site.agents.run(site.call("start"), under_way.set_result))
+    pid = await under_way
+    while not (site.folder / "below").exists() or not (site.folder / "below").read_text().endswith("\n"):
+        await asyncio.sleep(0)
+    assert Processes(site.folder / "under-way").end_leftovers() == [pid]
+    assert (await operation).rc == 1
+    await _ended(int((site.folder / "below").read_text()))
+    daemon = int((site.folder / "daemon").read_text())
+    assert is_running(daemon)
+    os.kill(daemon, signal.SIGKILL)
+    assert Processes(site.folder / "under-way").end_leftovers() == []
+
+
+async def test_a_note_of_a_pid_that_is_another_program_by_now_ends_nobody(site: Site) -> None:
+    (site.folder / "under-way").mkdir()
+    (site.folder / "under-way" / str(os.getpid())).write_text("1")
+    assert site.processes.end_leftovers() == []
 
 
 async def test_an_agent_killed_by_a_signal_says_so(site: Site) -> None:
