@@ -2,7 +2,8 @@
 
 Reads its options, `ha.cf` and `authkeys`; gives exit code 0 after an orderly stop, 1 for a wrong configuration, 70
 after an error of its own and 100 when it must not be started again by itself. SIGTERM moves the resources away and
-leaves; a second one ends at once. SIGHUP reads the keys of `authkeys` again.
+leaves; a second one ends at once. SIGHUP reads the keys of `authkeys` again. SIGUSR1 begins anew in the same process,
+with the code that is installed by then, and leaves the resources running.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ import select
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from hacluster.cib.problems import Problem
 from nodeagent import config
@@ -36,6 +38,10 @@ DEFAULT_LOG = Path("/var/log/hacluster.log")
 EXIT_CONFIGURATION = 1
 EXIT_ALREADY_RUNNING = 2
 EXIT_NOT_RUNNING = 7
+EXIT_NOT_BACK = 70
+EXIT_AGAIN = 75
+"""Never seen outside: the process begins anew instead."""
+RESTART_S = 120.0
 UMASK = 0o026
 """What resource agents expect to run with."""
 
@@ -53,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.check:
         print(f"{options.etc}: the configuration of node {settings.node} is correct")
         sys.exit(0)
+    if options.restart:
+        sys.exit(_restart(options.run))
     _prepare_process(options.run)
     lock = _lock(options.run / "agent.pid")
     if lock is None:
@@ -60,13 +68,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(EXIT_ALREADY_RUNNING)
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    sys.exit(asyncio.run(_run(settings, options)))
+    exit_code = asyncio.run(_run(settings, options))
+    if exit_code == EXIT_AGAIN:
+        _begin_again(options)
+    sys.exit(exit_code)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nodeagent", description="The hacluster daemon of one node.")
-    parser.add_argument("--etc", type=Path, default=DEFAULT_ETC, help="folder of ha.cf and authkeys")
-    parser.add_argument("--state", type=Path, default=DEFAULT_STATE, help="folder of the CIB and the journal")
+    parser.add_argument("--etc", type=_absolute, default=DEFAULT_ETC, help="folder of ha.cf and authkeys")
+    parser.add_argument("--state", type=_absolute, default=DEFAULT_STATE, help="folder of the CIB and the journal")
     parser.add_argument("--run", type=_absolute, default=DEFAULT_RUN, help="folder of the socket and the pid file")
     parser.add_argument("--log", type=Path, help="the operator's log (default: logfile of ha.cf)")
     parser.add_argument("--node", default=os.uname().nodename, help="this node's name (default: uname -n)")
@@ -74,6 +85,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--check", action="store_true", help="check the configuration and end")
     parser.add_argument("--stop", action="store_true", help="stop the agent that runs with this --run folder, and wait")
     parser.add_argument("--now", action="store_true", help="with --stop: leave the resources, do not wait for them")
+    parser.add_argument("--restart", action="store_true", help="begin anew with the installed code; resources run on")
     return parser.parse_args(arguments)
 
 
@@ -127,6 +139,44 @@ def _stop(file: Path, *, is_now: bool) -> int:
     return 0
 
 
+def _restart(run: Path) -> int:
+    """Ask the running agent to begin anew, and wait until it answers in its next life."""
+    agent, before = _running_agent(run / "agent.pid"), _life(run)
+    if agent is None or before is None:
+        print(f"no agent runs with {run}", file=sys.stderr)
+        return EXIT_NOT_RUNNING
+    signal.pidfd_send_signal(agent, signal.SIGUSR1)
+    deadline_s = time.monotonic() + RESTART_S
+    while _life(run) in (None, before):
+        if select.select([agent], [], [], 0.05)[0] or time.monotonic() > deadline_s:
+            print("the agent did not come back: see its log", file=sys.stderr)
+            return EXIT_NOT_BACK
+    return 0
+
+
+def _life(run: Path) -> int | None:
+    """When the agent that answers there was started."""
+    from hacluster.protocol.client import AgentUnreachable, Client
+    from hacluster.protocol.messages import AgentInfo, AgentInfoQuery
+
+    try:
+        with Client(run / "agent.sock") as client:
+            answer = client.request(AgentInfoQuery(), 20)
+    except AgentUnreachable:
+        return None
+    return answer.started_at_ms if isinstance(answer, AgentInfo) else None
+
+
+def _begin_again(options: argparse.Namespace) -> NoReturn:
+    """With the same process id, so whoever supervises the agent sees nothing of it."""
+    words = ["--etc", options.etc, "--state", options.state, "--run", options.run, "--node", options.node]
+    words += ["--log", options.log] if options.log else []
+    words += ["--foreground"] if options.foreground else []
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-m", "nodeagent", *map(str, words)]
+    os.execve(sys.executable, command, environment)
+
+
 def _running_agent(file: Path) -> int | None:
     """A descriptor of its process: the pid in the file counts only while somebody holds the lock."""
     try:
@@ -152,11 +202,12 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
     try:
         runtime = Runtime(settings, options.state, options.run, log)
         _listen_to_signals(runtime.stop, runtime.stop_now)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, runtime.begin_again, EXIT_AGAIN)
         await runtime.start()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, _reload, options, runtime, log)
         _notify("READY=1")
         exit_code = await runtime.ended
-        _notify("STOPPING=1")
+        _notify("STOPPING=1" if exit_code != EXIT_AGAIN else "RELOADING=1")
         await runtime.close()
     except Exception as error:
         die(log, error, "the agent cannot go on")

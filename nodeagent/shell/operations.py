@@ -33,14 +33,19 @@ class Operations:
         self._agents = agents
         self._report = report
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._changing: set[int] = set()
+        """Tokens of what is no mere look: starts, stops, fencing."""
         self._armed: set[str] = set()
         """Fence devices that were started here: a device answers wherever it is asked, so a probe must not ask it."""
 
     def run(self, effect: RunOperation) -> None:
         self._start(effect.token, self._operation(effect.token, effect.spec))
+        if effect.spec.action != "monitor":
+            self._changing.add(effect.token)
 
     def run_fence_device(self, effect: RunFenceDevice) -> None:
         self._start(effect.token, self._fence(effect.token, effect.spec))
+        self._changing.add(effect.token)
 
     def query_targets(self, effect: QueryFenceTargets) -> None:
         self._start(effect.token, self._targets(effect))
@@ -59,8 +64,14 @@ class Operations:
 
     def _ended(self, token: int, task: asyncio.Task[None]) -> None:
         del self._running[token]
+        self._changing.discard(token)
         if not task.cancelled() and (error := task.exception()):
             raise error
+
+    async def wait_for_changes(self) -> None:
+        """Until no start, stop or fencing is under way, those included that begin meanwhile."""
+        while self._changing:
+            await asyncio.wait([self._running[token] for token in self._changing])
 
     # Operations
 

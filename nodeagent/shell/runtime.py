@@ -301,6 +301,15 @@ class Runtime:
         """Without stopping anything and without a goodbye: peers treat this node as lost."""
         self._end(EXIT_OK)
 
+    def begin_again(self, exit_code: int) -> None:
+        """SIGUSR1: once no start or stop is under way, end without stopping anything; the next life takes over."""
+        self._log.remark("begins anew")
+        self._spawn(self._end_between_changes(exit_code))
+
+    async def _end_between_changes(self, exit_code: int) -> None:
+        await self._operations.wait_for_changes()
+        self._end(exit_code)
+
     def _tell_log(self, kind: EventKind) -> None:
         """An event of this process alone, which no peer and no ring needs."""
         self._log.event(EventRecord(node=self._settings.node, seq=0, at_ms=wall_ms(), code=kind.code, fields=_VERSION))

@@ -57,6 +57,17 @@ def test_a_killed_agent_comes_back_to_the_services_that_it_left_running(lab: Lab
     assert fences() == []
 
 
+def test_an_agent_begins_anew_for_an_upgrade_while_its_services_run_on(lab: Lab) -> None:
+    marks = LOG.read_text()
+    for host in lab.hosts:
+        pid, before = host.inside("/run/hacluster/agent.pid").read_text(), life(host)
+        host.run("nodeagent", "--restart")
+        wait_for_next_life(lab, host, before)
+        assert host.inside("/run/hacluster/agent.pid").read_text() == pid
+    assert LOG.read_text() == marks
+    assert fences() == []
+
+
 def test_a_start_under_way_ends_with_the_agent_that_ordered_it(lab: Lab) -> None:
     """It would succeed after the next agent has looked, and after the service was started elsewhere."""
     dc = lab[cluster.look(lab.hosts[0]).info.dc]

@@ -55,3 +55,13 @@ def test_corosync_is_refused_with_a_cure(tmp_path: Path, capsys: pytest.CaptureF
     _write(tmp_path, _HA_CF + "engine corosync\n")
     assert _start(tmp_path) == 1
     assert "use engine heartbeat" in capsys.readouterr().err
+
+
+def test_an_agent_does_not_begin_anew_with_a_wrong_configuration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _write(tmp_path, "foo\n" + _HA_CF)
+    assert _start(tmp_path, "--restart") == 1
+    _write(tmp_path)
+    assert _start(tmp_path, "--restart") == 7
+    assert "no agent runs" in capsys.readouterr().err
