@@ -143,8 +143,8 @@ def _draft_primitive(plan: Plan, resource: Resource) -> None:
     current = _current(cluster, resource)
     target = None if resource.target is None else cluster.nodes[resource.target]
     may_migrate, needs_stop = _judge_places(cluster, resource, current, target)
-    if resource.start_pending and current is not None:
-        plan.draft(resource, "start", current, optional=True).is_shown = True
+    if resource.start_pending and target is not None:
+        plan.draft(resource, "start", target, optional=True).is_shown = True
     needs_promote = False
     is_moving = current is not None and target is not None and current is not target
     if is_moving and resource.next_role >= Role.STARTED:
@@ -156,6 +156,8 @@ def _draft_primitive(plan: Plan, resource: Resource) -> None:
         needs_stop = True
     elif resource.role > Role.STARTED and current is not None and target is not None:
         needs_promote = not plan.draft(resource, "start", target, optional=True).optional
+    if resource.must_restart and current is not None:
+        plan.draft(resource, "stop", current, optional=False)
     for index in sorted(resource.must_be_demoted):
         plan.draft(resource, "demote", cluster.nodes[index], optional=False)
     _draft_restart(plan, resource, current, needs_stop, needs_promote)

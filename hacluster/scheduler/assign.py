@@ -23,9 +23,9 @@ def assign(cluster: Cluster) -> None:
     chooser = Chooser(cluster)
     turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
     for resource in turns:
-        # Connections first: whether a remote node can be used depends on them.
+        # Connections first: whether a remote node can be used depends on them. One that is moving arrives.
         if resource.connects_to is not None:
-            chooser.assign(resource)
+            chooser.assign(resource, resource.migrating[1] if resource.migrating is not None else None)
     for resource in turns:
         chooser.assign(resource)
 
@@ -182,10 +182,10 @@ class Chooser:
         strategy = self.cluster.options.placement_strategy
         is_even = strategy == "minimal"
 
-        def rank(index: int) -> tuple[int, int, bool, str]:
+        def rank(index: int) -> tuple[int, int, bool, int]:
             node = self.cluster.nodes[index]
             score = resource.scores[index] if node.can_run else MINUS_INFINITY
-            return -score, 0 if is_even else node.assigned_count, index != running, node.uname
+            return -score, 0 if is_even else node.assigned_count, index != running, node.rank
 
         if strategy != "balanced":
             return sorted(resource.scores, key=rank)

@@ -32,7 +32,7 @@ def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
         above = above.parent
     found = pairs(resource.defaults, "instance_attributes", node.attributes) | found
     container = resource.container
-    if container is not None and found.get("addr") == "#uname":
+    if container is not None and resource.connects_to is not None and found.get("addr") == "#uname":
         found["addr"] = _host_of(container, node)
     return found
 

@@ -34,6 +34,14 @@ def _is_of(name: str, resource: Resource) -> bool:
     return resource.is_anonymous and name.rpartition(":")[0] == resource.base_id and name.rpartition(":")[2].isdecimal()
 
 
+def fail_count_with_fillers(cluster: Cluster, resource: Resource, node: Node) -> int:
+    """What fails inside counts for what it is inside of, too; a bundle's parts count each for itself."""
+    total, _ = effective_fail_count(cluster, resource, node)
+    for filler in resource.fillers if resource.bundle is None else ():
+        total = min(SCORE_INFINITY, total + effective_fail_count(cluster, filler, node)[0])
+    return total
+
+
 def effective_fail_count(cluster: Cluster, resource: Resource, node: Node) -> tuple[int, float]:
     """The failcount that counts now: failures older than failure-timeout are forgiven."""
     total, newest = raw_fail_count(resource, node)

@@ -21,9 +21,9 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
     last: Draft | None = None
     others: list[Draft] = []
     leaving: list[Draft] = []
-    for node in cluster.nodes:
+    for node in sorted(cluster.nodes, key=lambda one: one.rank):
         if node.kind is NodeKind.GUEST:
-            if node.requires_reset and node.connection is not None:
+            if node.requires_reset and node.connection is not None and can_fence(cluster, node):
                 _reset_guest(plan, node, node.connection)
             continue
         if node.is_unclean and is_managed and can_fence(cluster, node):
@@ -68,6 +68,9 @@ def _reset_guest(plan: Plan, node: Node, connection: Resource) -> None:
 
 
 def _link_fence(plan: Plan, fence: Draft, node: Node) -> None:
+    if node.connection is not None and node.connection.reconnect_ms:
+        # What has to be fenced must not be taken for forgiven before that.
+        plan.link_all([fence], plan.find(node.connection, "clear_failcount"), IMPLIES_THEN)
     for resource in plan.cluster.primitives():
         if resource.is_managed or any(part.is_managed for part in resource.walk()):
             _start_after_fencing(plan, fence, node, resource)
@@ -89,22 +92,27 @@ def _may_run_on(resource: Resource, node: Node) -> bool:
 
 
 def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -> None:
-    """A stop there is implied by the fencing."""
-    whole = plan.first(resource.top, "stop") if resource.top is not resource else None
+    """A stop there is implied by the fencing, and comes after it where that is what the resource waits for."""
+    is_ordered = resource.requires in ("fencing", "unfencing") or node.kind is NodeKind.GUEST
+    bundle = resource.bundle
+    # Of what runs inside a bundle the stop of the whole waits: a link to its own would lead in a circle.
+    is_inside = bundle is not None and resource.clone is bundle.child
+    whole = plan.first(resource.top, "stop") if bundle is None or is_inside else None
     for stop in plan.find(resource, "stop"):
         if stop.node is not node:
             continue
         stop.pseudo = stop.runnable = True
-        if resource.agent[0] == STONITH:
-            # A fence device must be able to start elsewhere before the fencing that needs it.
+        if not is_ordered:
             continue
-        plan.link(fence, stop)
+        if not is_inside:
+            plan.link(fence, stop)
         if whole is not None:
             plan.link(fence, whole)
     for demote in plan.find(resource, "demote"):
         if demote.node is node and (not node.is_online or node.is_unclean or resource.is_failed):
             demote.pseudo = demote.runnable = True
-            plan.link(fence, demote)
+            if is_ordered and bundle is None:
+                plan.link(fence, demote)
 
 
 def _link_shutdown(plan: Plan, shutdown: Draft, node: Node) -> None:

@@ -83,6 +83,8 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
         if not node.is_online and cluster.options.fencing_enabled:
             _read_node(cluster, maker, node, state)
     _read_remotes(cluster, maker, _remote_states(cib, cluster))
+    for node in cluster.nodes:
+        node.was_online = node.is_online
     for resource in cluster.primitives():
         if resource.role is Role.UNKNOWN:
             resource.role = Role.STOPPED
@@ -303,13 +305,24 @@ def _has_expired(reading: Reading, operation: Operation) -> bool:
     counted, newest = effective_fail_count(cluster, resource, node)
     if counted:
         cluster.recheck(newest + timeout)
-    if cluster.now < operation.last_change + timeout:
+    if cluster.now < operation.last_change + timeout or _waits_for_fencing(reading, operation):
         return False
     if raw_fail_count(resource, node)[0]:
         if counted:
             return False
         clear_failcount(cluster, resource, node)
+    elif resource.reconnect_ms and operation.id.endswith("_last_failure_0"):
+        clear_failcount(cluster, resource, node)
     return not (operation.is_probe and operation.rc in (0, 7, 8, 9, 190, 191))
+
+
+def _waits_for_fencing(reading: Reading, operation: Operation) -> bool:
+    """The loss of a connection is remembered until its node has been fenced, since nobody says it twice."""
+    resource, cluster = reading.resource, reading.cluster
+    if not (resource.reconnect_ms and operation.interval_ms and operation.name == "monitor"):
+        return False
+    remote = None if resource.connects_to is None else cluster.nodes[resource.connects_to]
+    return cluster.options.fencing_enabled and remote is not None and not remote.was_fenced
 
 
 def _has_blocking_failure(reading: Reading) -> bool:
@@ -389,9 +402,13 @@ def _is_same(one: Operation, other: Operation) -> bool:
 def _read_failure(reading: Reading, operation: Operation, outcome: Outcome) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
     on_fail = on_fail_of(cluster, resource, operation.name, operation.interval_ms)
-    if on_fail is OnFail.IGNORE:
+    is_undone = on_fail is OnFail.RESTART_CONTAINER and operation.name == "stop"
+    if on_fail is OnFail.IGNORE or is_undone:
+        # What could not be stopped ends with its container.
         _read_success(reading, operation, operation.expected_rc)
         resource.ignores_failures = True
+        if is_undone and reading.on_fail <= OnFail.RECOVER:
+            reading.on_fail = on_fail
         return
     _note_failure(reading, operation, on_fail)
     if outcome is Outcome.HARD:
@@ -429,7 +446,7 @@ def _note_failure(reading: Reading, operation: Operation, on_fail: OnFail) -> No
 
 
 def _role_after(resource: Resource, operation: Operation, on_fail: OnFail) -> Role:
-    if on_fail is OnFail.STOP:
+    if on_fail is OnFail.STOP or (on_fail is OnFail.RESET_REMOTE and resource.reconnect_ms):
         return Role.STOPPED
     return Role.UNPROMOTED if operation.name == "promote" else Role.STARTED
 
@@ -464,6 +481,10 @@ def _conclude(reading: Reading) -> None:
             mark_unclean(node, f"{resource.shown_id} failed there")
         case OnFail.RESET_REMOTE:
             _reset_remote(reading)
+        case OnFail.RESTART_CONTAINER:
+            resource.is_failed = resource.must_stop = True
+            assert resource.container is not None
+            resource.container.must_restart = True
         case OnFail.STANDBY:
             node.is_standby = True
         case OnFail.BLOCK:
@@ -493,13 +514,8 @@ def _reset_remote(reading: Reading) -> None:
         remote = cluster.nodes[resource.connects_to]
         if cluster.options.fencing_enabled and not remote.was_fenced:
             mark_unclean(remote, "remote connection is unrecoverable")
-    if resource.meta.get("reconnect_interval") or _parameter(resource, "reconnect_interval"):
+    if resource.reconnect_ms:
         resource.next_role = Role.STOPPED
-
-
-def _parameter(resource: Resource, name: str) -> str:
-    sets = resource.element.all("instance_attributes")
-    return next((pair.get("value") for one in sets for pair in one.all("nvpair") if pair.get("name") == name), "")
 
 
 def _remember_known(resource: Resource, node: Node) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from hacluster.cib.model import SCORE_INFINITY, Cib, Element
 from hacluster.scheduler.digests import parameters_of
-from hacluster.scheduler.failures import effective_fail_count
+from hacluster.scheduler.failures import fail_count_with_fillers
 from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.references import References
 from hacluster.scheduler.tickets import apply_tickets
@@ -162,7 +162,7 @@ def _count_failures(cluster: Cluster, resource: Resource) -> None:
     if resource.ignores_failures:
         return
     for node in cluster.nodes:
-        count, _ = effective_fail_count(cluster, resource, node)
+        count = fail_count_with_fillers(cluster, resource, node)
         if count and count >= resource.threshold:
             shown = "INFINITY" if count >= SCORE_INFINITY else str(count)
             limit = "INFINITY" if resource.threshold >= SCORE_INFINITY else str(resource.threshold)

@@ -117,11 +117,11 @@ def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: Operatio
     is_for_other_role = (
         resource.next_role is Role.PROMOTED if not op.role else role_of(op.role) is not (resource.next_role)
     )
+    is_running = bool(known) and not known[0].is_stale and start.optional
     if is_for_other_role:
-        if known:
+        if is_running:
             _cancel_for_role(plan, resource, node, op.interval_ms)
         return
-    is_running = bool(known) and not known[0].is_stale and start.optional
     draft = plan.draft(resource, "monitor", node, optional=is_running, interval_ms=op.interval_ms, config=op)
     if not start.runnable or not node.is_online or node.is_unclean:
         draft.runnable = False
@@ -202,12 +202,13 @@ def _probe(plan: Plan, resource: Resource, node: Node) -> None:
 
 
 def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
-    if resource.is_orphan or _is_known(resource, node) or not _can_be_asked(resource, node):
+    is_inside = resource.container is not None and resource.connects_to is None
+    if is_inside or resource.is_orphan or _is_known(resource, node) or not _can_be_asked(resource, node):
         return
     holder = resource if resource.exclusive_on is not None else resource.top
     if holder.exclusive_on is not None and node.index not in (resource.exclusive_on or ()):
         return
-    if node.index in resource.never_probed_on:
+    if node.index in resource.never_probed_on and node.index not in (resource.exclusive_on or ()):
         return
     probe = plan.draft(resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource))
     probe.expected_rc = OCF_NOT_RUNNING

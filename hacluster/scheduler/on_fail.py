@@ -19,11 +19,13 @@ class OnFail(IntEnum):
     RECOVER = 2
     RESET_REMOTE = 3
     """Fence the remote node whose connection failed."""
-    MIGRATE = 4
-    BLOCK = 5
-    STOP = 6
-    STANDBY = 7
-    FENCE = 8
+    RESTART_CONTAINER = 4
+    """Recover what the resource is inside of."""
+    MIGRATE = 5
+    BLOCK = 6
+    STOP = 7
+    STANDBY = 8
+    FENCE = 9
 
 
 def configured_operation(resource: Resource, name: str, interval_ms: int) -> OperationConfig | None:
@@ -39,8 +41,11 @@ def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int
     word = config.on_fail.lower() if config is not None else ""
     if not word and name in ("monitor", "demote") and resource.clone is not None and resource.clone.is_promotable:
         word = _on_fail_demote(resource, name, interval_ms)
-    is_connection = resource.connects_to is not None and resource.container is None
-    if is_connection and name not in ("start", "stop") and (name != "monitor" or interval_ms):
+    if word in ("", "restart-container"):
+        if resource.container is not None:
+            return OnFail.RESTART_CONTAINER
+        word = ""
+    if not (word and resource.is_managed) and _drops_remote(resource, name, interval_ms):
         return OnFail.RESET_REMOTE if resource.is_managed else OnFail.STOP
     has_fencing = cluster.options.fencing_enabled
     if name == "stop" and word in ("", "standby", "demote"):
@@ -60,6 +65,12 @@ def on_fail_of(cluster: Cluster, resource: Resource, name: str, interval_ms: int
     return known.get(word, OnFail.RECOVER)
 
 
+def _drops_remote(resource: Resource, name: str, interval_ms: int) -> bool:
+    """Whether such a failure ends a connection that was there: a start or a probe has none to lose."""
+    is_connection = resource.connects_to is not None and resource.container is None
+    return is_connection and name != "start" and (name != "monitor" or interval_ms > 0)
+
+
 def _on_fail_demote(resource: Resource, name: str, interval_ms: int) -> str:
     """A demote without its own on-fail takes that of a promoted monitor, where that says demote or block…"""
     if name != "demote":
@@ -74,7 +85,10 @@ def can_fence(cluster: Cluster, node: Node) -> bool:
     """A partition without quorum fences only its own members, unless its policy is to ignore that."""
     options = cluster.options
     if node.kind is NodeKind.GUEST:
-        return False
+        # It is fenced by a stop of what it is, which needs a host that is there or can be fenced itself.
+        guest = node.connection.container if node.connection is not None else None
+        hosts = [cluster.nodes[index] for index in guest.active] if guest is not None else []
+        return all(host.is_online or can_fence(cluster, host) for host in hosts)
     if not options.fencing_enabled or not options.has_fence_devices:
         return False
     return options.has_quorum or options.no_quorum_policy == "ignore" or node.is_online

@@ -31,9 +31,15 @@ def order_probes(plan: Plan) -> None:
 
 def _before_what_follows_a_stop(plan: Plan) -> None:
     for order in plan.orders:
-        resource = order.first
+        resource, task = order.first, order.first_task
+        if order.first_draft is not None:
+            resource, task = order.first_draft.resource, order.first_draft.task
         then_resource = order.then_draft.resource if order.then_draft is not None else order.then
-        if resource is None or order.first_task != "stop" or resource is then_resource:
+        if resource is None or task != "stop" or resource is then_resource:
+            continue
+        then_task = order.then_draft.task if order.then_draft is not None else order.then_task
+        if then_resource is not None and resource.container is then_resource and then_task == "stop":
+            # Its container may be started again, and only then can it be asked.
             continue
         probes = plan.find(resource, "monitor_0")
         is_unfencing = order.then_draft is not None and order.then_draft.task == "unfence"

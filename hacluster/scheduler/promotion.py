@@ -162,6 +162,12 @@ def _with_role_colocations(chooser: Chooser, clone: Resource, weights: dict[int,
     return {index: MINUS_INFINITY if no_ticket else given for index, given in weights.items()}
 
 
+def _has_lost_guest(node: Node) -> bool:
+    """A guest node whose guest has nowhere to run."""
+    guest = node.connection.container if node.connection is not None else None
+    return guest is not None and not guest.homes_next
+
+
 def _place_to_promote(cluster: Cluster, clone: Resource, child: Resource, promoted_on: dict[int, int]) -> int | None:
     if child.sort_index < 0 or not child.homes_next:
         return None
@@ -171,7 +177,7 @@ def _place_to_promote(cluster: Cluster, clone: Resource, child: Resource, promot
     options = cluster.options
     if not is_managed:
         return index if child.role_now is Role.PROMOTED else None
-    if child.priority < 0 or not cluster.nodes[index].can_run:
+    if child.priority < 0 or not cluster.nodes[index].can_run or _has_lost_guest(cluster.nodes[index]):
         return None
     if promoted_on.get(index, 0) >= clone.promoted_node_max:
         return None

@@ -13,10 +13,10 @@ from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.scheduler.bundles import guest_names
 from hacluster.scheduler.plan import IMPLIES_FIRST, IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Plan
 from hacluster.scheduler.reading import mark_unclean
-from hacluster.scheduler.values import is_true
+from hacluster.scheduler.values import duration_ms, is_true
 from hacluster.scheduler.working import Cluster, Colocation, Node, NodeKind, Resource, Role
 
-_AGENT = ("ocf", "pacemaker", "remote")
+REMOTE_AGENT = ("ocf", "pacemaker", "remote")
 
 
 class Link(Enum):
@@ -42,7 +42,7 @@ def names_in(cib: Cib) -> dict[str, NodeKind]:
         if element.tag != "primitive":
             continue
         template = templates.get(element.get("template"), NOTHING)
-        if tuple(element.get(n) or template.get(n) for n in ("class", "provider", "type")) == _AGENT:
+        if tuple(element.get(n) or template.get(n) for n in ("class", "provider", "type")) == REMOTE_AGENT:
             found[element.id] = NodeKind.REMOTE
         guest = _meta(element, "remote-node") or _meta(template, "remote-node")
         if guest:
@@ -87,7 +87,7 @@ def connection_of(container: Element, guest: str) -> Element:
     )
     sets = (Element("instance_attributes", {"id": f"{guest}-params"}, attributes),) if attributes else ()
     children = (meta, *sets, Element("operations", {}, tuple(operations)))
-    named = dict(zip(("class", "provider", "type"), _AGENT, strict=True))
+    named = dict(zip(("class", "provider", "type"), REMOTE_AGENT, strict=True))
     return Element("primitive", {"id": guest, **named}, children)
 
 
@@ -95,19 +95,34 @@ def tie_connections(cluster: Cluster) -> None:
     """Each connection with its node; a guest's with the resource that the guest is."""
     by_name = {node.uname: node for node in cluster.nodes}
     for resource in cluster.primitives():
+        _put_inside(cluster, resource, resource.meta.get("container", ""))
         node = by_name.get(resource.id)
-        if resource.agent != _AGENT or node is None or node.kind is NodeKind.CLUSTER:
+        if resource.agent != REMOTE_AGENT or node is None or node.kind is NodeKind.CLUSTER:
             continue
+        resource.reconnect_ms = duration_ms(_parameter(resource.element, "reconnect_interval"), 0)
+        if resource.reconnect_ms:
+            # A failure is over when the next attempt is due.
+            resource.failure_timeout_ms = resource.reconnect_ms
         node.connection, resource.connects_to = resource, node.index
-        container = cluster.by_id.get(resource.meta.get("container", ""))
-        if container is not None:
-            resource.container = container
-            container.hosts_guest = True
+        if resource.container is not None:
+            resource.container.hosts_guest = True
+
+
+def _parameter(element: Element, name: str) -> str:
+    sets = element.all("instance_attributes")
+    return next((pair.get("value") for one in sets for pair in one.all("nvpair") if pair.get("name") == name), "")
+
+
+def _put_inside(cluster: Cluster, resource: Resource, name: str) -> None:
+    container = cluster.by_id.get(name)
+    if container is not None and container is not resource:
+        resource.container = container
+        container.fillers.append(resource)
 
 
 def meet_orphan(cluster: Cluster, orphan: Resource) -> None:
     """A connection that is no longer configured: its node is still there, and has to leave."""
-    if orphan.agent != _AGENT:
+    if orphan.agent != REMOTE_AGENT:
         return
     node = cluster.by_uname.get(orphan.id)
     if node is None:
@@ -120,11 +135,13 @@ def meet_orphan(cluster: Cluster, orphan: Resource) -> None:
 
 
 def tie_orphan(cluster: Cluster, orphan: Resource, name: str) -> None:
-    """The connection into a guest that is no longer configured either."""
-    container = cluster.by_id.get(name)
-    if container is None or orphan.container is not None or orphan.connects_to is None:
+    """What was inside of something; a connection led into a guest that may be no longer configured either."""
+    if orphan.container is not None:
         return
-    orphan.container, container.hosts_guest = container, True
+    _put_inside(cluster, orphan, name)
+    if orphan.container is None or orphan.connects_to is None:
+        return
+    orphan.container.hosts_guest = True
     node = cluster.nodes[orphan.connects_to]
     node.kind = NodeKind.GUEST
     node.attributes["#kind"] = node.kind.value
@@ -133,19 +150,28 @@ def tie_orphan(cluster: Cluster, orphan: Resource, name: str) -> None:
 def keep_off_remotes(cluster: Cluster) -> None:
     """Connections, fence devices and guests run on cluster nodes only; a connection is where its guest is."""
     remotes = [node for node in cluster.nodes if node.kind is not NodeKind.CLUSTER]
-    if not remotes:
-        return
     for resource in cluster.primitives():
         is_guest = resource.hosts_guest and resource.bundle is None
         if resource.connects_to is not None or resource.agent[0] == STONITH or is_guest:
             resource.ban_only(remotes, "only on a cluster node")
         container = resource.container
-        if container is not None:
-            # The connection into a container on a remote node runs beside that node's own connection.
-            strength = SCORE_INFINITY if container.bundle is None else 10_000
-            tie = Colocation("#resource-with-container", resource, container, strength, is_explicit=False)
-            resource.this_with.append(tie)
-            container.with_this.append(tie)
+        if container is None:
+            continue
+        node = None if resource.connects_to is not None else node_inside(cluster, container)
+        if node is not None:
+            resource.ban_only([one for one in cluster.nodes if one is not node], f"only inside {container.id}")
+            continue
+        # The connection into a container on a remote node runs beside that node's own connection.
+        strength = SCORE_INFINITY if container.bundle is None else 10_000
+        tie = Colocation("#resource-with-container", resource, container, strength, is_explicit=False)
+        resource.this_with.append(tie)
+        container.with_this.append(tie)
+
+
+def node_inside(cluster: Cluster, container: Resource) -> Node | None:
+    """The remote or guest node that a container is, or is the connection of."""
+    ends = [container, *container.fillers]
+    return next((cluster.nodes[one.connects_to] for one in ends if one.connects_to is not None), None)
 
 
 # ---------------------------------------------------------------- is it there?
@@ -161,7 +187,9 @@ def judge_remote(cluster: Cluster, node: Node) -> None:
     if connection.role >= Role.STARTED and connection.next_role is Role.STOPPED:
         node.is_shutting_down = True
     container = connection.container
-    host = cluster.nodes[next(iter(connection.active))] if connection.active else None
+    host = None
+    if container is not None and len(connection.active) == 1:
+        host = cluster.nodes[next(iter(connection.active))]
     if container is not None and container.is_failed:
         node.is_online, node.requires_reset = False, True
     elif connection.is_failed:
@@ -186,7 +214,7 @@ def connect(cluster: Cluster, connection: Resource) -> None:
     node = cluster.nodes[connection.connects_to]
     if connection.target is not None and connection.next_role is not Role.STOPPED:
         node.is_online = True
-        if not node.was_seen or node.is_unseen:
+        if node.is_unseen:
             node.is_unclean = False
     else:
         node.is_shutting_down = True
@@ -201,8 +229,9 @@ def link_state(cluster: Cluster, node: Node) -> Link:
             return Link.FAILED
         if not connection.is_failed:
             return Link.STOPPED
-        waits = connection.next_role is Role.STOPPED and bool(connection.meta.get("reconnect_interval"))
-        return Link.UNKNOWN if waits and node.was_fenced else Link.FAILED
+        is_due_later = connection.next_role is Role.STOPPED and connection.reconnect_ms > 0
+        is_leaving = node.attributes.get("shutdown", "0") not in ("", "0")
+        return Link.UNKNOWN if is_due_later and node.was_fenced and not is_leaving else Link.FAILED
     if host is None:
         return Link.UNKNOWN
     if host.is_unclean or not host.is_online:
@@ -218,25 +247,50 @@ def link_state(cluster: Cluster, node: Node) -> Link:
 def order_connections(plan: Plan) -> None:
     """What happens on a remote node waits for its connection, and the connection's end for what happens there."""
     for resource in plan.cluster.primitives():
-        container = resource.container
-        if container is not None:
-            plan.order(container, "start", resource, "start", IMPLIES_THEN | RUNNABLE)
-            plan.order(resource, "stop", container, "stop", IMPLIES_FIRST)
-            plan.order(container, "monitor_0", resource, "stop", ORDER)
+        if resource.container is not None:
+            _order_inside(plan, resource, resource.container)
     for draft in list(plan.all):
-        node = draft.node
-        if draft.resource is None or node is None or node.connection is None or draft.resource is node.connection:
+        node, actor = draft.node, draft.resource
+        if actor is not None and actor.connects_to is not None and draft.task == "clear_failcount":
+            plan.order_after(draft, actor, "start", ORDER)
             continue
-        if draft.task in ("delete", "clear_failcount", "cancel"):
-            plan.order_before(node.connection, "start", draft, ORDER | RUNNABLE)
-        elif node.kind is NodeKind.GUEST:
+        if draft.pseudo or actor is None or node is None or node.connection is None:
+            continue
+        if draft.task == "start":
+            _stop_late(plan, draft, node, node.connection)
+        if node.connection.container is not None:
             _order_on_guest(plan, draft, node, node.connection)
         else:
             _order_on_remote(plan, draft, node, node.connection)
 
 
+def _order_inside(plan: Plan, resource: Resource, container: Resource) -> None:
+    if resource.connects_to is not None:
+        plan.order(container, "monitor_0", resource, "stop", ORDER)
+    elif node_inside(plan.cluster, container) is not None:
+        return
+    plan.order(container, "start", resource, "start", IMPLIES_THEN | RUNNABLE)
+    plan.order(resource, "stop", container, "stop", IMPLIES_FIRST)
+
+
+def _stop_late(plan: Plan, start: Draft, node: Node, connection: Resource) -> None:
+    """What moves to a remote node goes on running where it is until that can be reached."""
+    assert start.resource is not None
+    for stop in plan.find(start.resource, "stop"):
+        if stop.node is not node:
+            plan.order_before(connection, "start", stop, ORDER)
+
+
 def _after_start(plan: Plan, first: Resource, then: Draft, more: int = 0) -> None:
     plan.order_before(first, "start", then, ORDER | RUNNABLE | more)
+
+
+def _recurs(draft: Draft) -> bool:
+    """A recurring operation that is still configured has to be started anew with the connection."""
+    if draft.task == "cancel":
+        return True
+    known = draft.resource.operations if draft.resource is not None else ()
+    return draft.interval_ms > 0 and any(op.interval_ms == draft.interval_ms for op in known)
 
 
 def _before_stop(plan: Plan, first: Draft, then: Resource, more: int = 0) -> None:
@@ -248,7 +302,7 @@ def _order_on_guest(plan: Plan, draft: Draft, node: Node, connection: Resource) 
     if container is None:
         return
     if container.is_failed:
-        node.requires_reset = True
+        mark_unclean(node, "container failed")
     match draft.task:
         case "start" | "promote":
             _after_start(plan, container, draft, IMPLIES_THEN)
@@ -257,7 +311,7 @@ def _order_on_guest(plan: Plan, draft: Draft, node: Node, connection: Resource) 
             if not container.is_failed:
                 _before_stop(plan, draft, connection)
         case _:
-            _after_start(plan, connection, draft, IMPLIES_THEN if draft.interval_ms else 0)
+            _after_start(plan, connection, draft, IMPLIES_THEN if _recurs(draft) else 0)
 
 
 def _order_on_remote(plan: Plan, draft: Draft, node: Node, connection: Resource) -> None:
@@ -277,7 +331,7 @@ def _order_on_remote(plan: Plan, draft: Draft, node: Node, connection: Resource)
         case "demote":
             if state in (Link.RESTING, Link.UNKNOWN):
                 _after_start(plan, connection, draft)
-        case _ if draft.interval_ms:
+        case _ if _recurs(draft):
             _after_start(plan, connection, draft, IMPLIES_THEN)
         case _:
             if draft.task == "monitor" and state is Link.FAILED:

@@ -216,7 +216,7 @@ class _Settler:
         if strength & RESTART:
             self._on_then(first, then, RESTART, first_optional, first_runnable)
         if strength & IMPLIES_FIRST and not then_optional:
-            self._need_first(first, then)
+            self._need_first(first, then, first_optional)
         if strength & (IMPLIES_FIRST | IMPLIES_THEN):
             self._stay_below_unmanaged(first, then)
         if strength & PROMOTED_IMPLIES_FIRST:
@@ -243,9 +243,13 @@ class _Settler:
             return draft.node
         return self._plan.cluster.nodes[resource.homes_next[0]] if resource.homes_next else None
 
-    def _need_first(self, first: Draft, then: Draft) -> None:
-        """The second happens, so the first has to. Of a clone that says nothing about any one instance."""
-        if first.optional:
+    def _need_first(self, first: Draft, then: Draft, first_optional: bool) -> None:
+        """A milestone stands for what is needed of its parts.
+
+        A primitive that must stop before another does so because it can't be started, or has to be started anew, after
+        the other: no stop by itself asks for the stop before it.
+        """
+        if first.optional and not first_optional:
             first.optional = False
             first.reason = first.reason or _because(then)
             self._touch(first)

@@ -11,8 +11,9 @@ from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
 from hacluster.scheduler import bundles
 from hacluster.scheduler.bundles import Bundle, bundles_of
-from hacluster.scheduler.remotes import connection_of, names_in, tie_connections
+from hacluster.scheduler.remotes import REMOTE_AGENT, connection_of, names_in, tie_connections
 from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
+from hacluster.scheduler.words import in_natural_order
 from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Options, Replica, Resource, Variant
 
 _META_NOT_INHERITED = ("clone-max", "clone-node-max", "promoted-max", "master-max", "notify", "globally-unique")
@@ -115,6 +116,8 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         else:
             _judge_remote(node, state)
         nodes.append(node)
+    for rank, node in enumerate(sorted(nodes, key=lambda one: in_natural_order(one.uname))):
+        node.rank = rank
     return nodes
 
 
@@ -319,7 +322,7 @@ class Maker:
         word = resource.meta.get("requires", "").lower()
         if word == "nothing":
             return word
-        options, is_connection = self._cluster.options, resource.agent == ("ocf", "pacemaker", "remote")
+        options, is_connection = self._cluster.options, resource.agent == REMOTE_AGENT
         if resource.agent[0] == "stonith" or not options.fencing_enabled or (is_connection and not word):
             return "quorum"
         if word in ("quorum", "fencing", "unfencing"):

@@ -23,7 +23,7 @@ from hacluster.scheduler.plan import (
     Plan,
 )
 from hacluster.scheduler.values import duration_ms, score
-from hacluster.scheduler.working import Cluster, Replica, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, NodeKind, Replica, Resource, Role, Variant
 
 _WEAK = ORDER | TELLS_FIRST | TELLS_THEN
 
@@ -176,7 +176,7 @@ def _note(placement: Placement, resource: Resource, uname: str, role: Role) -> N
 
 def _is_implied(resource: Resource) -> bool:
     """What stands there with something else: a guest's connection while it is configured, and parts of bundles."""
-    return (resource.container is not None and not resource.is_orphan) or resource.bundle is not None
+    return (resource.is_guest_connection and not resource.is_orphan) or resource.bundle is not None
 
 
 def _placement_now(cluster: Cluster) -> Placement:
@@ -185,9 +185,16 @@ def _placement_now(cluster: Cluster) -> Placement:
         if _is_implied(resource):
             continue
         for index, role in sorted(resource.active.items()):
-            _note(placement, resource, cluster.nodes[index].uname, role)
+            node = cluster.nodes[index]
+            # Of a clone only what may still run is told: a guest that is off can't have anything.
+            is_off = node.kind is not NodeKind.CLUSTER and not (node.was_online or node.is_unclean)
+            if not (is_off and resource.is_anonymous and resource.is_managed):
+                _note(placement, resource, node.uname, role)
     for replica in (replica for bundle in cluster.resources for replica in bundle.replicas):
         inside = replica.child.active if replica.child is not None else {}
+        if replica.child is not None and replica.child.is_failed:
+            # What failed is told without a role, unless it is promoted.
+            inside = {index: role if role is Role.PROMOTED else Role.STARTED for index, role in inside.items()}
         _note_replica(cluster, placement, replica, replica.container.active, inside)
     return placement
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from hacluster.scheduler.working import Role
 
 _ROLES = {
@@ -12,6 +14,12 @@ _ROLES = {
     "unpromoted": Role.UNPROMOTED,
     "slave": Role.UNPROMOTED,
 }
+
+
+def in_natural_order(name: str) -> list[tuple[bool, int, str]]:
+    """A key to sort names by: `node2` before `node10`."""
+    parts = [part for part in re.split(r"(\d+)", name.lower()) if part]
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts]
 
 
 def role_of(word: str) -> Role:

@@ -45,6 +45,8 @@ class Node:
     index: int
     id: str
     uname: str
+    rank: int = 0
+    """Its place among all nodes by name, numbers in names as numbers."""
     attributes: dict[str, str] = field(default_factory=dict)
     is_online: bool = False
     is_unclean: bool = False
@@ -62,6 +64,8 @@ class Node:
     """Of a remote or guest node: the resource that connects to it."""
     requires_reset: bool = False
     was_fenced: bool = False
+    was_online: bool = False
+    """Whether it was there when the status was written; a remote node's connection may bring it back."""
     is_unseen: bool = False
     """Nothing is known of it but that its connection is to start somewhere."""
     was_seen: bool = False
@@ -179,6 +183,8 @@ class Resource:
     is_failed: bool = False
     must_stop: bool = False
     """A failure asks for a stop."""
+    must_restart: bool = False
+    """Something inside of it failed."""
     must_be_demoted: set[int] = field(default_factory=set)
     start_pending: bool = False
     ignores_failures: bool = False
@@ -210,7 +216,11 @@ class Resource:
     connects_to: int | None = None
     """The remote or guest node this connects to."""
     container: Resource | None = None
-    """Of a guest node's connection: the resource that is the guest."""
+    """The resource it is inside of (`container`); of a guest node's connection, the guest."""
+    reconnect_ms: int = 0
+    """Of a connection: how long to wait after a failure before the next attempt."""
+    fillers: list[Resource] = field(default_factory=list)
+    """What is inside of it."""
     hosts_guest: bool = False
     # --- the decision
     is_assigned: bool = False
@@ -239,6 +249,10 @@ class Resource:
     is_interleaved: bool = False
     is_ordered: bool = False
     notifies: bool = False
+
+    @property
+    def is_guest_connection(self) -> bool:
+        return self.connects_to is not None and self.container is not None
 
     @property
     def base_id(self) -> str:
