@@ -20,7 +20,7 @@ from tests.lab import cluster
 from tests.lab.client import Writer
 from tests.lab.hosts import Host
 from tests.lab.laboratory import Lab
-from tests.lab.pair import bare_pair, load, wait_for_service, wait_until_whole
+from tests.lab.pair import bare_pair, load, wait_for_first_service, wait_for_service, wait_until_whole
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     found = []
     with bare_pair(consoles=True) as lab, Writer() as writer:
         load(lab)
-        wait_for_service(lab["pm01"], "pm01")
+        wait_for_first_service(lab["pm01"])
         wait_until_whole(lab["pm01"])
         writer.wait_for_commit(30)
         print("detect   fence   start   total")

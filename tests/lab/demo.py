@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from tests.lab import cluster, loopback_pair
 from tests.lab.browserless import Operator
 from tests.lab.laboratory import LabBusy
-from tests.lab.pair import bare_pair, load, wait_for_service
+from tests.lab.pair import bare_pair, load, wait_for_first_service
 from tests.lab.place import CLIENT_ADDRESS, SERVICE, SERVICE_ADDRESS
 
 FIRST_FORWARDED_PORT = 8001
@@ -48,14 +48,16 @@ def _as_root() -> None:
         urls = {host.name: cluster.wait_for_console(host) for host in lab.hosts}
         print("Importing the sheet through pm01's console …", flush=True)
         load(lab)
-        wait_for_service(lab["pm01"], "pm01")
+        serving = wait_for_first_service(lab["pm01"])
         with contextlib.ExitStack() as stack:
             for number, host in enumerate(lab.hosts):
                 port = FIRST_FORWARDED_PORT + number
                 here = stack.enter_context(forwarded(port, (host.address(SERVICE), cluster.CONSOLE_PORT)))
                 print(f"  console of {host.name}: {urls[host.name]}" + (f"  or  {here}" if here else ""))
             print(f"  login: admin, password: {cluster.PASSWORD}")
-            print(f"  service: psql -h {SERVICE_ADDRESS} -U postgres template1   (this machine is {CLIENT_ADDRESS})")
+            print(
+                f"  service: on {serving}; psql -h {SERVICE_ADDRESS} -U postgres template1   (here: {CLIENT_ADDRESS})"
+            )
             print("  break it: .venv/bin/python -m tests.lab crash pm01 | cut svc pm01 | cut hb1")
             print("  look: .venv/bin/python -m tests.lab exec pm01 -- crm_mon -1A")
             print("Ctrl-C ends it.", flush=True)

@@ -1,6 +1,6 @@
 """The seed's cluster, running: pm01 and pm02 with agents, a console, and the sheet applied through it.
 
-`with running_pair() as pair` gives the lab with the service up on pm01.
+`with bare_pair(…) as lab` gives the lab; `load` applies the sheet, `wait_for_first_service` says who serves.
 """
 
 from __future__ import annotations
@@ -59,6 +59,17 @@ def is_whole(view: cluster.View) -> bool:
 
 def wait_for_service(host: Host, node: str, timeout_s: float = LOADED_S) -> float:
     return cluster.wait_until(host, f"the service runs on {node}", lambda view: is_served_by(view, node), timeout_s)
+
+
+def wait_for_first_service(host: Host) -> str:
+    """The node that serves first: the one whose ping and disk were judged first, on a busy machine not always pm01."""
+    cluster.wait_until(host, "the service runs", lambda view: bool(_serving(view)), LOADED_S)
+    (node,) = cluster.look(host).runs_on("prmPg")
+    return node
+
+
+def _serving(view: cluster.View) -> list[str]:
+    return [node for node in sorted(view.members) if is_served_by(view, node)]
 
 
 def wait_until_whole(host: Host, timeout_s: float = LOADED_S) -> float:

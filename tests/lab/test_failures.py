@@ -10,7 +10,7 @@ from tests.lab import cluster
 from tests.lab.client import Writer
 from tests.lab.hosts import Host
 from tests.lab.laboratory import Lab
-from tests.lab.pair import bare_pair, load, wait_for_service, wait_until_whole
+from tests.lab.pair import bare_pair, load, wait_for_first_service, wait_for_service, wait_until_whole
 
 pytestmark = pytest.mark.lab
 FAILOVER_S = 60.0
@@ -20,7 +20,7 @@ FAILOVER_S = 60.0
 def running() -> Iterator[Lab]:
     with bare_pair(consoles=True) as lab:
         load(lab)
-        wait_for_service(lab["pm01"], "pm01")
+        wait_for_first_service(lab["pm01"])
         yield lab
 
 
