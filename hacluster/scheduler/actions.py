@@ -334,6 +334,9 @@ def _draft_clone(plan: Plan, clone: Resource) -> None:
     # What runs on top may migrate away from an instance that ends, but not from one that comes back.
     stop.migratable = not any(_restarts(plan, part) for part in clone.primitives())
     plan.milestone(clone, "stopped", optional=not stops)
+    if clone.child is not None and clone.child.is_promotable:
+        for task in ("promote", "promoted", "demote", "demoted"):
+            plan.milestone(clone, task)
     if clone.is_promotable:
         promotes, demotes = _any_happens(plan, clone, "promote"), _any_happens(plan, clone, "demote")
         for task, is_needed in (("promote", promotes), ("promoted", promotes), ("demote", demotes)):

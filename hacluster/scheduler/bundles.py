@@ -21,6 +21,15 @@ _CONTROL_PORT = "3121"
 _KEY = "/etc/pacemaker/authkey"
 _LOGS = "/var/log/pacemaker/bundles"
 _SERVER = "/usr/sbin/pacemaker-remoted"
+RESTARTS = (
+    ("stopped", "start"),
+    ("stopped", "promote"),
+    ("demoted", "stop"),
+    ("demoted", "start"),
+    ("demoted", "promote"),
+    ("running", "promote"),
+)
+"""All are demoted, then stopped, then started, then promoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,15 +318,35 @@ def order_bundles(plan: Plan) -> None:
     """Address, then container, then connection, then what is inside; and the other way round."""
     for bundle in plan.cluster.resources:
         for replica in bundle.replicas:
-            if replica.address is not None:
-                plan.order(replica.address, "start", replica.container, "start", RUNNABLE)
-                plan.order(replica.container, "stop", replica.address, "stop", IMPLIES_FIRST)
-            if replica.connection is not None:
-                # Where it can be reached is known only once the container runs.
-                strength = ORDER if replica.container.active else RUNNABLE
-                plan.order(replica.container, "start", replica.connection, "monitor_0", strength)
-        child = bundle.child
-        if child is not None:
-            for task, done in (("start", "running"), ("stop", "stopped")):
-                plan.link(plan.milestone(bundle, task), plan.milestone(child, task), TELLS_FIRST)
-                plan.link(plan.milestone(child, done), plan.milestone(bundle, done), ORDER | TELLS_THEN)
+            _order_replica(plan, bundle, replica)
+        if bundle.child is not None:
+            _order_child(plan, bundle, bundle.child)
+
+
+def _order_replica(plan: Plan, bundle: Resource, replica: Replica) -> None:
+    container = replica.container
+    plan.order(bundle, "start", container, "start", RUNNABLE | TELLS_FIRST)
+    if replica.child is not None:
+        plan.order(bundle, "stop", replica.child, "stop", TELLS_FIRST)
+    plan.order(bundle, "stop", container, "stop", TELLS_FIRST)
+    plan.order(container, "start", bundle, "running", TELLS_THEN)
+    plan.order(container, "stop", bundle, "stopped", TELLS_THEN)
+    if replica.address is not None:
+        plan.order(replica.address, "start", container, "start", RUNNABLE)
+        plan.order(container, "stop", replica.address, "stop", IMPLIES_FIRST)
+    if replica.connection is not None:
+        # Where it can be reached is known only once the container runs.
+        strength = ORDER if container.active else RUNNABLE
+        plan.order(container, "start", replica.connection, "monitor_0", strength)
+
+
+def _order_child(plan: Plan, bundle: Resource, child: Resource) -> None:
+    """What the bundle does stands around what the clone inside does."""
+    pairs = [("start", "running"), ("stop", "stopped")]
+    if child.is_promotable:
+        pairs += [("promote", "promoted"), ("demote", "demoted")]
+        for first, then in RESTARTS:
+            plan.order(bundle, first, bundle, then)
+    for task, done in pairs:
+        plan.order(bundle, task, child, task, TELLS_FIRST)
+        plan.order(child, done, bundle, done, TELLS_THEN)

@@ -62,6 +62,10 @@ def _order_resource(plan: Plan, resource: Resource) -> None:
             _order_primitive(plan, resource)
         case Variant.GROUP:
             _order_group(plan, resource)
+        case Variant.CLONE if resource.replicas:
+            # bundles.py has the rules between them.
+            for container in resource.children:
+                _order_primitive(plan, container)
         case Variant.CLONE:
             _order_clone(plan, resource)
 
@@ -205,21 +209,15 @@ class _Constraint:
             return
         action = self._element.get("first-action") or "start"
         then_action = self._element.get("then-action") or action
-        for first in self._named("first", action):
+        for first in self._references.find(self._element.get("first")):
             needed = self._needed_of(first)
-            for then in self._named("then", then_action):
+            for then in self._references.find(self._element.get("then")):
                 if needed:
                     self._some_before(first, action, then, then_action, needed)
                 else:
                     self._plan.order(first, action, then, then_action, self._strength(action))
                 if self._is_symmetric:
                     self._inverse(first, action, then, then_action)
-
-    def _named(self, end: str, action: str) -> list[Resource]:
-        """What is promoted in a bundle is what runs inside its containers."""
-        found = self._references.find(self._element.get(end))
-        is_role = action in ("promote", "demote")
-        return [one.child if is_role and one.child is not None else one for one in found]
 
     def _needed_of(self, first: Resource) -> int:
         """How many instances of a clone are enough; 0 where all are needed, or it is none."""

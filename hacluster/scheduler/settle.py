@@ -97,7 +97,7 @@ class _Settler:
                     self._push(milestone)
                     for link in milestone.after:
                         self._push(link.then)
-            above = above.parent
+            above = above.parent or above.bundle
 
     # ------------------------------------------------------------ one draft
 
@@ -186,7 +186,7 @@ class _Settler:
     def _clone_flags(self, draft: Draft, clone: Resource, node: Node | None) -> tuple[bool, bool]:
         task = _basic(draft.task)
         optional, runnable = True, False
-        for instance in clone.children:
+        for instance in self._instances(clone, task):
             is_primitive = instance.variant is Variant.PRIMITIVE
             found = self._plan.first(instance, task, node if is_primitive else None)
             if found is None:
@@ -197,6 +197,13 @@ class _Settler:
         if node is not None:
             return optional, runnable
         return self._settled_flags(draft, optional, runnable)
+
+    @staticmethod
+    def _instances(clone: Resource, task: str) -> list[Resource]:
+        """Of a bundle the containers start and stop, but what is inside has roles."""
+        if clone.child is not None and task in ("promote", "demote"):
+            return clone.child.children
+        return clone.children
 
     def _settled_flags(self, draft: Draft, optional: bool, runnable: bool) -> tuple[bool, bool]:
         changed = False
@@ -303,8 +310,8 @@ class _Settler:
     def _interleaves(self, clone: Resource, other: Draft) -> bool:
         if other.resource is None:
             return False
-        mine = other.resource if other.resource.variant is Variant.CLONE else other.resource.clone
-        if mine is None or mine is clone or mine.clone_node_max != clone.clone_node_max:
+        mine = other.resource
+        if mine.variant is not Variant.CLONE or mine is clone:
             return False
         then_is_down = other.task in ("stop", "stopped", "demote", "demoted")
         return mine.is_interleaved if then_is_down else clone.is_interleaved
@@ -324,7 +331,13 @@ class _Settler:
                 if not now and strength & (RUNNABLE | IMPLIES_THEN):
                     self._forbid(instance, first)
                 continue
-            first_inner, then_inner = self._plan.first(partner, task), self._plan.first(instance, then.task)
+            # Waiting for a container is waiting for what is inside, unless it stops; only that has roles.
+            if partner.content is not None and task != "stop":
+                partner = partner.content
+            actor = instance
+            if instance.content is not None and _basic(then.task) in ("promote", "demote"):
+                actor = instance.content
+            first_inner, then_inner = self._plan.first(partner, task), self._plan.first(actor, then.task)
             if first_inner is None or then_inner is None:
                 continue
             if partner.variant is not Variant.PRIMITIVE:

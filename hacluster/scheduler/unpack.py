@@ -413,6 +413,7 @@ class Maker:
         self._cluster.resources.append(child)
         for replica, instance in zip(bundle.replicas, child.children, strict=False):
             instance.bundle, replica.child = bundle, instance
+            replica.container.content = instance
             instance.stickiness = child.stickiness
             if replica.connection is not None:
                 replica.node = self._cluster.by_uname[replica.connection.id].index

@@ -239,6 +239,8 @@ class Resource:
     """A container's: the node it is on, or will be on."""
     child: Resource | None = None
     """A bundle's: the clone of what runs inside its containers."""
+    content: Resource | None = None
+    """A container's: the instance that runs inside."""
     # --- clones
     clone_max: int = 0
     clone_node_max: int = 1
