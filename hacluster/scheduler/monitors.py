@@ -11,7 +11,7 @@ from hacluster.cib.status import Operation
 from hacluster.scheduler.digests import monitor_has_changed
 from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, STONITH, Draft, Order, Plan
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan
 from hacluster.scheduler.unfencing import ask_for_unfencing
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
@@ -210,6 +210,8 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
         return
     if node.index in resource.never_probed_on and node.index not in (resource.exclusive_on or ()):
         return
+    if _comes_anew(plan, resource, node):
+        return
     probe = plan.draft(resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource))
     probe.expected_rc = OCF_NOT_RUNNING
     if node.index in resource.active:
@@ -219,24 +221,38 @@ def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
     strength = ORDER if probe.runnable or resource.active else ORDER | RUNNABLE
     for task in ("start", "reload-agent"):
         plan.orders.append(Order(None, "", top, task, strength, first_draft=probe))
+    whole = resource.parent
+    if whole is not None and whole.replicas and whole.clone_node_max == 1:
+        # No other replica takes the node, and the ports there, before that is known.
+        for other in (one for one in whole.children if one is not resource):
+            plan.orders.append(Order(None, "", other, "start", ORDER | SAME_NODE, first_draft=probe))
 
 
 def _can_be_asked(resource: Resource, node: Node) -> bool:
-    """Remote nodes host neither fence devices nor connections; a guest that is restarted has nothing to find."""
+    """Remote nodes host neither fence devices nor connections, and guests no guests."""
     if node.kind is NodeKind.CLUSTER:
         return True
     if resource.agent[0] == STONITH or resource.connects_to is not None:
         return False
-    if node.kind is not NodeKind.GUEST or node.connection is None or node.connection.container is None:
-        return True
-    return not resource.hosts_guest and not _comes_anew(node, node.connection.container)
+    return node.kind is not NodeKind.GUEST or not resource.hosts_guest
 
 
-def _comes_anew(node: Node, guest: Resource) -> bool:
+def _comes_anew(plan: Plan, resource: Resource, node: Node) -> bool:
     """The guest isn't running, or won't go on running: nothing can be active in it when it is up."""
-    if guest.role <= Role.STOPPED or node.requires_reset or node.is_unclean or guest.is_failed:
+    guest = node.connection.container if node.connection is not None else None
+    if node.kind is not NodeKind.GUEST or guest is None:
+        return False
+    top = resource.top if resource.clone is not None else resource
+    if guest.role <= Role.STOPPED:
+        if guest.target is not None and guest.target not in guest.known_on:
+            # Should it be found active after all, it is stopped before.
+            plan.order(guest, "monitor_0", top, "start")
         return True
-    return guest.next_role is Role.STOPPED or (guest.target is not None and guest.target not in guest.active)
+    is_leaving = guest.next_role is Role.STOPPED or (guest.target is not None and guest.target not in guest.active)
+    if not (is_leaving or node.requires_reset or node.is_unclean or guest.is_failed):
+        return False
+    plan.order(guest, "stop", top, "start")
+    return True
 
 
 def _is_known(resource: Resource, node: Node) -> bool:

@@ -147,9 +147,8 @@ class _Settler:
         if done is None:
             return first
         if resource.variant is Variant.CLONE and resource.notifies:
-            told = self._plan.first(resource, f"confirmed-post_notify_{done}")
-            if told is not None:
-                return told
+            # A bundle has no such milestones, only what is inside has: nothing waits for its end then.
+            return self._plan.first(resource, f"confirmed-post_notify_{done}") or first
         return self._plan.first(resource, done) or first
 
     def _flags(self, draft: Draft, node: Node | None, *, inside: bool = False) -> tuple[bool, bool]:

@@ -384,7 +384,7 @@ class Maker:
         )
         assert whole is not None
         whole.is_unique, whole.clone_max, whole.clone_node_max = True, bundle.replicas, bundle.per_host
-        whole.is_promotable = whole.notifies = False
+        whole.is_promotable = False
         self._cluster.resources.append(whole)
         for number in range(bundle.replicas):
             container = self._make_part(bundles.container_of(bundle, number), whole)

@@ -275,7 +275,8 @@ class Resource:
 
     @property
     def top(self) -> Resource:
-        return self if self.parent is None else self.parent.top
+        """The whole that it is a part of; parts of a bundle stand for themselves."""
+        return self if self.parent is None or self.parent.replicas else self.parent.top
 
     @property
     def shown_id(self) -> str:
