@@ -12,7 +12,7 @@ from hacluster.cib.model import SCORE_INFINITY
 from hacluster.scheduler.clones import instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, colocations_of, colocations_with, has_influence
 from hacluster.scheduler.values import add, score
-from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Resource, Role, Variant
 
 if TYPE_CHECKING:
     from hacluster.scheduler.assign import Chooser
@@ -21,56 +21,82 @@ if TYPE_CHECKING:
 # ---------------------------------------------------------------- scores before the instances have their nodes
 
 
+class _Siblings:
+    """What the instances of one primitive of a clone know of each node, taken together."""
+
+    def __init__(self) -> None:
+        self.active: dict[int, Resource] = {}
+        """node -> the first of them that is active there"""
+        self.known_on: set[int] = set()
+        self.told: dict[int, list[str]] = {}
+        """node -> the names under which its history knows them"""
+        self.scores: dict[int, tuple[int, bool]] = {}
+        """node -> the score there, where it is the same for all of them"""
+
+    def add(self, part: Resource) -> None:
+        for index in part.active:
+            self.active.setdefault(index, part)
+        self.known_on |= part.known_on
+        for index, entry in part.entries.items():
+            self.told.setdefault(index, []).append(entry.id)
+
+
+class PromotionScores:
+    """The scores that agents gave the nodes for one clone, as transient attributes."""
+
+    def __init__(self, cluster: Cluster, clone: Resource) -> None:
+        self._cluster = cluster
+        self._is_unique = clone.is_unique
+        self._siblings: dict[str, _Siblings] = {}
+        for part in clone.primitives():
+            self._siblings.setdefault(part.base_id, _Siblings()).add(part)
+
+    def on(self, instance: Resource, index: int) -> tuple[int, bool]:
+        """(the score of an instance on a node, whether there is none); a group's is the sum of its members'."""
+        if instance.variant is Variant.GROUP:
+            found = [self.on(member, index) for member in instance.children]
+            return sum(given for given, _ in found), all(is_default for _, is_default in found)
+        siblings = self._siblings[instance.base_id]
+        if not self._applies(instance, index, siblings):
+            return 0, True
+        if self._is_unique or len(siblings.told.get(index, ())) > 1:
+            return self._read(instance, index, siblings)
+        if index not in siblings.scores:
+            siblings.scores[index] = self._read(instance, index, siblings)
+        return siblings.scores[index]
+
+    def _applies(self, instance: Resource, index: int, siblings: _Siblings) -> bool:
+        """A score counts where the state is known; before anything is known, all count."""
+        if not self._is_unique:
+            active = siblings.active.get(index)
+            if active is instance or (active is None and index in siblings.known_on):
+                return True
+        if not instance.active and not instance.known_on:
+            return True
+        return index in instance.known_on or index in instance.active
+
+    def _read(self, instance: Resource, index: int, siblings: _Siblings) -> tuple[int, bool]:
+        """The agent named its score after the instance as it was told, which the history remembers."""
+        mine = [instance.entries[index].id] if index in instance.entries else []
+        told = [] if self._is_unique else siblings.told.get(index, [])
+        node = self._cluster.nodes[index]
+        for name in dict.fromkeys([*mine, *told, instance.shown_id, instance.base_id]):
+            for prefix in ("master-", "promotion-"):
+                value = node.asked_attribute(f"{prefix}{name}")
+                if value is not None:
+                    return score(value), False
+        return 0, True
+
+
 def add_promotion_scores(cluster: Cluster, clone: Resource) -> None:
     """Instances like nodes on which they would be promoted; the best of these scores is their priority."""
+    scores = PromotionScores(cluster, clone)
     for child in clone.children:
         for index in list(child.scores):
-            given, _ = promotion_score(child, cluster.nodes[index])
+            given, _ = scores.on(child, index)
             if given > 0:
                 child.scores[index] = add(child.scores[index], given)
             child.priority = max(child.priority, given)
-
-
-def promotion_score(instance: Resource, node: Node) -> tuple[int, bool]:
-    """(the score the agent gave this node, whether there is none); a group's is the sum of its members'."""
-    if instance.variant is Variant.GROUP:
-        found = [promotion_score(member, node) for member in instance.children]
-        return sum(given for given, _ in found), all(is_default for _, is_default in found)
-    if not _applies(instance, node):
-        return 0, True
-    for name in _names_on(instance, node):
-        for prefix in ("master-", "promotion-"):
-            value = node.asked_attribute(f"{prefix}{name}")
-            if value is not None:
-                return score(value), False
-    return 0, True
-
-
-def _names_on(instance: Resource, node: Node) -> list[str]:
-    """The agent named its score after the instance as it was told, which the history remembers."""
-    clone = instance.clone
-    assert clone is not None
-    siblings = [part for child in clone.children for part in child.primitives() if part.base_id == instance.base_id]
-    told = [part.entries[node.index].id for part in siblings if node.index in part.entries]
-    mine = [instance.entries[node.index].id] if node.index in instance.entries else []
-    known = mine if clone.is_unique else [*mine, *told]
-    return list(dict.fromkeys([*known, instance.shown_id, instance.base_id]))
-
-
-def _applies(instance: Resource, node: Node) -> bool:
-    """A score counts where the state is known; before anything is known, all count."""
-    clone = instance.clone
-    assert clone is not None
-    siblings = [part for child in clone.children for part in child.primitives() if part.base_id == instance.base_id]
-    if not clone.is_unique:
-        active = next((part for part in siblings if node.index in part.active), None)
-        if active is instance:
-            return True
-        if active is None and any(node.index in part.known_on for part in siblings):
-            return True
-    if not instance.active and not instance.known_on:
-        return True
-    return node.index in instance.known_on or node.index in instance.active
 
 
 # ---------------------------------------------------------------- roles once they have
@@ -79,8 +105,9 @@ def _applies(instance: Resource, node: Node) -> bool:
 def set_roles(chooser: Chooser, clone: Resource) -> None:
     """Promote the best instances, up to promoted-max."""
     cluster = chooser.cluster
+    scores = PromotionScores(cluster, clone)
     for child in clone.children:
-        _judge_instance(chooser, clone, child)
+        _judge_instance(chooser, clone, child, scores)
     _sort(chooser, clone)
     promoted_on: dict[int, int] = {}
     promoted = 0
@@ -99,12 +126,12 @@ def set_roles(chooser: Chooser, clone: Resource) -> None:
     clone.next_role = Role.PROMOTED if promoted else Role.UNPROMOTED
 
 
-def _judge_instance(chooser: Chooser, clone: Resource, child: Resource) -> None:
+def _judge_instance(chooser: Chooser, clone: Resource, child: Resource, scores: PromotionScores) -> None:
     homes = child.homes_next
     chosen = homes[0] if homes else None
     match child.role_next:
         case Role.STARTED | Role.UNKNOWN:
-            given, is_default = (0, True) if chosen is None else promotion_score(child, chooser.cluster.nodes[chosen])
+            given, is_default = (0, True) if chosen is None else scores.on(child, chosen)
             # Without any score an instance may be promoted only where a constraint says so.
             child.priority = -1 if is_default else given
         case Role.UNPROMOTED | Role.STOPPED:

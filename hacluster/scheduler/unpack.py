@@ -263,9 +263,9 @@ class Maker:
     def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
         variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
         template = self._templates.get(element.get("template"), NOTHING)
-        resource = Resource(
-            element.id + suffix, variant, element, parent, template, defaults=self._defaults, order=self._count
-        )
+        resource = Resource(element.id + suffix, variant, element, template=template, defaults=self._defaults)
+        resource.order = self._count
+        resource.hang_under(parent)
         self._count += 1
         if self._cluster.options.is_symmetric:
             resource.scores = dict.fromkeys(range(len(self._cluster.nodes)), 0)
@@ -388,7 +388,7 @@ class Maker:
         self._cluster.resources.append(whole)
         for number in range(bundle.replicas):
             container = self._make_part(bundles.container_of(bundle, number), whole)
-            container.parent = whole
+            container.hang_under(whole)
             whole.children.append(container)
             replica = Replica(container)
             address, connection = bundles.address_of(bundle, number), bundles.connection_of(bundle, number)
@@ -403,7 +403,8 @@ class Maker:
     def _make_part(self, element: Element, bundle: Resource) -> Resource:
         part = self.make(element, bundle)
         assert part is not None
-        part.parent, part.bundle = None, bundle
+        part.hang_under(None)
+        part.bundle = bundle
         part.stickiness = score(part.meta.get("resource-stickiness", "0"))
         return part
 

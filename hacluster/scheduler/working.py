@@ -158,6 +158,10 @@ class Resource:
     variant: Variant
     element: Element
     parent: Resource | None = None
+    clone: Resource | None = None
+    """The clone this is an instance of, or part of an instance of."""
+    base_id: str = ""
+    """The name in the configuration, without an instance's number."""
     template: Element = NOTHING
     defaults: Element = NOTHING
     """`rsc_defaults`, which may hold instance attributes too"""
@@ -252,26 +256,19 @@ class Resource:
     is_ordered: bool = False
     notifies: bool = False
 
+    def hang_under(self, parent: Resource | None) -> None:
+        """Make it a part of another; its names follow from that."""
+        self.parent = parent
+        self.clone = parent if parent is None or parent.variant is Variant.CLONE else parent.clone
+        self.base_id = self.id.rsplit(":", 1)[0] if self.is_instance else self.id
+
     @property
     def is_guest_connection(self) -> bool:
         return self.connects_to is not None and self.container is not None
 
     @property
-    def base_id(self) -> str:
-        """The name in the configuration, without an instance's number."""
-        return self.id.rsplit(":", 1)[0] if self.is_instance else self.id
-
-    @property
     def is_instance(self) -> bool:
         return self.clone is not None and self.variant is not Variant.CLONE
-
-    @property
-    def clone(self) -> Resource | None:
-        """The clone this is an instance of, or part of an instance of."""
-        above = self.parent
-        while above is not None and above.variant is not Variant.CLONE:
-            above = above.parent
-        return above
 
     @property
     def top(self) -> Resource:
