@@ -102,7 +102,7 @@ def _from_lxml(node: Any) -> Element:
         if isinstance(child.tag, str) or child.tag is etree.Comment
     )
     text = node.text
-    return Element(node.tag, dict(node.attrib), children, text.strip() if text else "")
+    return Element(node.tag, dict(node.items()), children, text.strip() if text else "")
 
 
 def to_xml(element: Element | Cib, *, indent: int = 2) -> str:

@@ -30,11 +30,20 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     status: int
     expected_rc: int
     last_change: int
-    exec_ms: int
-    queue_ms: int
-    exit_reason: str
     transition_key: str
     element: Element
+
+    @property
+    def exec_ms(self) -> int:
+        return _number(self.element.get("exec-time", "0"))
+
+    @property
+    def queue_ms(self) -> int:
+        return _number(self.element.get("queue-time", "0"))
+
+    @property
+    def exit_reason(self) -> str:
+        return self.element.get("exit-reason")
 
     @property
     def is_probe(self) -> bool:
@@ -84,23 +93,20 @@ def operations(cib: Cib) -> Iterator[Operation]:
 
 
 def read_operation(entry: Element, resource: str, node: str) -> Operation:
-    key = entry.get("transition-key")
+    get = entry.attributes.get
+    key = get("transition-key", "")
     parts = key.split(":")
-    expected = parts[2] if len(parts) >= 4 else "0"
     return Operation(
-        id=entry.id,
-        name=entry.get("operation"),
+        id=get("id", ""),
+        name=get("operation", ""),
         resource=resource,
         node=node,
-        interval_ms=_number(entry.get("interval", entry.get("interval_ms", "0"))),
-        call_id=_number(entry.get("call-id", "0")),
-        rc=_number(entry.get("rc-code", "0")),
-        status=_number(entry.get("op-status", "0")),
-        expected_rc=_number(expected),
-        last_change=_number(entry.get("last-rc-change", "0")),
-        exec_ms=_number(entry.get("exec-time", "0")),
-        queue_ms=_number(entry.get("queue-time", "0")),
-        exit_reason=entry.get("exit-reason"),
+        interval_ms=_number(get("interval", get("interval_ms", "0"))),
+        call_id=_number(get("call-id", "0")),
+        rc=_number(get("rc-code", "0")),
+        status=_number(get("op-status", "0")),
+        expected_rc=_number(parts[2]) if len(parts) >= 4 else 0,
+        last_change=_number(get("last-rc-change", "0")),
         transition_key=key,
         element=entry,
     )

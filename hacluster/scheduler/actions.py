@@ -52,10 +52,11 @@ def _draft(plan: Plan, resource: Resource) -> None:
 def draft_configuration_changes(plan: Plan) -> None:
     """What has been running with other parameters, or isn't configured any more."""
     cluster = plan.cluster
+    usable = {node.index: node for node in cluster.nodes if node.can_run or node.is_in_maintenance}
     for resource in cluster.primitives():
-        for index in resource.history:
-            node = cluster.nodes[index]
-            if not node.can_run and not node.is_in_maintenance:
+        for index in resource.entries:
+            node = usable.get(index)
+            if node is None:
                 continue
             if resource.is_orphan:
                 if resource.is_anonymous:
@@ -93,10 +94,11 @@ def _configured_sibling(spare: Resource) -> Resource:
 
 def _draft_agent_change(plan: Plan, resource: Resource, node: Node, forgets: Resource) -> None:
     """The same id with another agent: what runs is stopped, and its history forgotten."""
-    found = resource.entries[node.index]
-    was = zip(("class", "provider", "type"), resource.agent, strict=True)
-    if all(found.get(name) in ("", now) for name, now in was):
-        return
+    found = resource.entries[node.index].attributes.get
+    standard, provider, kind = resource.agent
+    if found("class", "") in ("", standard) and found("provider", "") in ("", provider):
+        if found("type", "") in ("", kind):
+            return
     if node.index in resource.active:
         plan.draft(resource, "stop", node, optional=False)
         resource.start_pending = True

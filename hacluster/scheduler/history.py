@@ -9,7 +9,7 @@ from __future__ import annotations
 from enum import IntEnum
 
 from hacluster.cib.model import Cib, Element
-from hacluster.cib.status import Operation, history_of, node_states, read_operation, transient_attributes
+from hacluster.cib.status import Operation, history_of, node_states, transient_attributes
 from hacluster.scheduler.failures import clear_failcount, effective_fail_count, raw_fail_count
 from hacluster.scheduler.migrations import read_failed_migrate_from, read_failed_migrate_to, read_migrated
 from hacluster.scheduler.on_fail import OnFail, can_fence, on_fail_of
@@ -20,8 +20,8 @@ from hacluster.scheduler.reading import (
     STATUS_PENDING,
     Reading,
     add_running,
-    in_order,
     mark_unclean,
+    operations_of,
     started,
 )
 from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, tie_orphan
@@ -134,16 +134,37 @@ def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Eleme
 
 def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
     for entry in history_of(state):
-        operations = in_order(read_operation(op, entry.id, node.uname) for op in entry.all("lrm_rsc_op"))
-        if not operations:
+        is_absent = _says_only_no(entry)
+        operations = [] if is_absent else operations_of(entry, node)
+        if not is_absent and not operations:
             continue
         resource = _resource_of(cluster, maker, node, entry)
-        resource.history[node.index] = operations
         resource.entries[node.index] = entry
-        _read_resource(cluster, resource, node, operations)
-    for entry in history_of(state):
+        if is_absent and not resource.failure_timeout_ms:
+            _note_absence(resource, node)
+            continue
+        resource.history[node.index] = operations or operations_of(entry, node)
+        _read_resource(cluster, resource, node, resource.history[node.index])
+    for entry in history_of(state) if cluster.orphans else ():
         if entry.get("container") and entry.id in cluster.orphans:
             tie_orphan(cluster, cluster.orphans[entry.id], entry.get("container"))
+
+
+def _says_only_no(entry: Element) -> bool:
+    """One probe that found nothing, as expected: nearly all of a large cluster's history is that."""
+    if len(entry.children) != 1 or entry.children[0].tag != "lrm_rsc_op":
+        return False
+    get = entry.children[0].attributes.get
+    if get("rc-code") != "7" or get("operation") != "monitor" or get("op-status") != "0" or get("interval") != "0":
+        return False
+    return get("transition-key", "").split(":")[2:3] == ["7"]
+
+
+def _note_absence(resource: Resource, node: Node) -> None:
+    resource.next_role = Role.UNKNOWN
+    _remember_known(resource, node)
+    _want_role(resource)
+    resource.role = max(resource.role, Role.STOPPED)
 
 
 # ---------------------------------------------------------------- whose history it is
@@ -219,7 +240,7 @@ def _read_resource(cluster: Cluster, resource: Resource, node: Node, operations:
 
 
 def _want_role(resource: Resource) -> None:
-    wanted = target_role(resource)
+    wanted = target_role(resource) if "target-role" in resource.meta else None
     if wanted is not None and (resource.next_role is Role.UNKNOWN or wanted < resource.next_role):
         resource.next_role = wanted
 

@@ -15,6 +15,7 @@ from hacluster.scheduler.reading import (
     add_running,
     in_order,
     is_later,
+    operations_of,
 )
 from hacluster.scheduler.working import Node, Role
 
@@ -23,8 +24,12 @@ _CHANGING = ("start", "stop", "migrate_to", "migrate_from")
 
 def _entries_on(reading: Reading, node: Node) -> list[Operation]:
     """The history of this resource on another node, read or not."""
-    known = reading.resource.history.get(node.index)
-    return known if known is not None else reading.cluster.raw_history(node, reading.resource.shown_id, in_order)
+    resource = reading.resource
+    if node.index in resource.history:
+        return resource.history[node.index]
+    if node.index in resource.entries:
+        return operations_of(resource.entries[node.index], node)
+    return reading.cluster.raw_history(node, resource.shown_id, in_order)
 
 
 def _is_newer(one: Operation, other: Operation) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from hacluster.cib.model import SCORE_INFINITY
-from hacluster.cib.status import Operation
+from hacluster.cib.model import SCORE_INFINITY, Element
+from hacluster.cib.status import Operation, read_operation
 from hacluster.scheduler.on_fail import OnFail
 from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
 
@@ -31,9 +31,17 @@ class Reading:
     last_failure: Operation | None = None
 
 
+def operations_of(entry: Element, node: Node) -> list[Operation]:
+    """The history of one resource on one node, oldest first."""
+    return in_order(read_operation(op, entry.id, node.uname) for op in entry.all("lrm_rsc_op"))
+
+
 def in_order(operations: Iterable[Operation]) -> list[Operation]:
     """Oldest first. A pending operation has no call yet: its transition tells; a last failure repeats another entry."""
-    found = sorted(operations, key=lambda op: (op.call_id if op.call_id >= 0 else SCORE_INFINITY, op.last_change))
+    found = list(operations)
+    if len(found) < 2:
+        return found
+    found.sort(key=lambda op: (op.call_id if op.call_id >= 0 else SCORE_INFINITY, op.last_change))
     pending = [op for op in found if op.call_id < 0]
     if not pending:
         return found

@@ -172,7 +172,7 @@ class Resource:
     agent: tuple[str, str, str] = ("", "", "")
     operations: list[OperationConfig] = field(default_factory=list)
     history: dict[int, list[Operation]] = field(default_factory=dict)
-    """node -> operations, oldest first"""
+    """node -> operations, oldest first; not of nodes that only say that it isn't there"""
     entries: dict[int, Element] = field(default_factory=dict)
     """node -> its entry of the status section, which may bear an old name or another agent"""
     active: dict[int, Role] = field(default_factory=dict)
