@@ -17,7 +17,7 @@ FAIL_COUNT = "fail-count-"
 LAST_FAILURE = "last-failure-"
 
 
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
+class Operation(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One entry of the operation history, `<lrm_rsc_op>`."""
 
     id: str

@@ -5,10 +5,11 @@ Reads a CIB; prints placement, actions and their order, the form the scheduler's
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from pathlib import Path
+
+import msgspec
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
@@ -34,8 +35,7 @@ def main(argv: list[str]) -> int:
     if moment is None:
         print(f"hactl simulate: “{options['-t']}” is not a time such as 2014-05-07 00:28:00", file=sys.stderr)
         return 2
-    json.dump(as_json(schedule(cib, moment)), sys.stdout)
-    print()
+    sys.stdout.buffer.write(msgspec.json.encode(as_json(schedule(cib, moment))) + b"\n")
     return 0
 
 

@@ -96,9 +96,9 @@ def _draft_agent_change(plan: Plan, resource: Resource, node: Node, forgets: Res
     """The same id with another agent: what runs is stopped, and its history forgotten."""
     found = resource.entries[node.index].attributes.get
     standard, provider, kind = resource.agent
-    if found("class", "") in ("", standard) and found("provider", "") in ("", provider):
-        if found("type", "") in ("", kind):
-            return
+    is_same = found("type", "") in ("", kind) and found("provider", "") in ("", provider)
+    if is_same and found("class", "") in ("", standard):
+        return
     if node.index in resource.active:
         plan.draft(resource, "stop", node, optional=False)
         resource.start_pending = True

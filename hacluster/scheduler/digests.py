@@ -37,6 +37,17 @@ def parameters_of(resource: Resource, node: Node) -> dict[str, str]:
     return found
 
 
+def depend_on_node(resource: Resource) -> bool:
+    """Whether its parameters may differ from node to node."""
+    holders = [resource.defaults]
+    above: Resource | None = resource
+    while above is not None:
+        holders += [above.element, above.template]
+        above = above.parent
+    sets = (one for holder in holders for one in holder.all("instance_attributes"))
+    return resource.container is not None or any(any(one.all("rule")) for one in sets)
+
+
 def _host_of(container: Resource, node: Node) -> str:
     """A container without an address is reached where it runs; its connection usually is there too."""
     return container.host_name or node.uname

@@ -32,7 +32,7 @@ class ActionKind(StrEnum):
     PSEUDO = "pseudo"
 
 
-class Action(msgspec.Struct, frozen=True, kw_only=True):
+class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One vertex of the graph. Times in ms."""
 
     id: int
@@ -66,7 +66,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     """What the history entry must carry: op-digest, op-force-restart, op-restart-digest, op-secure-…"""
 
 
-class Reason(msgspec.Struct, frozen=True):
+class Reason(msgspec.Struct, frozen=True, gc=False):
     """One contribution to the score of a resource on a node."""
 
     node: str
@@ -75,7 +75,7 @@ class Reason(msgspec.Struct, frozen=True):
     """`location rsc_location-grpPg-1`, `stickiness`, `failcount 1 of 1`, `colocation with fs1`, `node is standby` …"""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One planned change in the operator's terms, as `crm_simulate` lists it."""
 
     word: str

@@ -182,50 +182,90 @@ def draft_probes(plan: Plan) -> None:
     cluster = plan.cluster
     if not cluster.options.enable_startup_probes:
         return
-    for node in cluster.nodes:
-        if node.is_online and not node.is_unclean and node.is_searched:
-            for resource in cluster.resources:
-                _probe(plan, resource, node)
+    nodes = [node for node in cluster.nodes if node.is_online and not node.is_unclean and node.is_searched]
+    prober = _Prober(plan)
+    open_questions = [resource for resource in cluster.resources if not prober.is_known_on_all(resource, nodes)]
+    for node in nodes:
+        for resource in open_questions:
+            prober.probe(resource, node)
+    prober.order_starts()
 
 
-def _probe(plan: Plan, resource: Resource, node: Node) -> None:
-    match resource.variant:
-        case Variant.CLONE if not resource.is_unique:
-            here = [child for child in resource.children if node.index in child.homes_next]
-            if resource.children:
-                _probe(plan, (here or resource.children)[0], node)
-        case Variant.PRIMITIVE:
-            _probe_primitive(plan, resource, node)
-        case _:
-            for child in resource.children:
-                _probe(plan, child, node)
+class _Prober:
+    """Asks nodes for resources, and has the starts wait for the answers."""
 
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._probes: dict[Resource, list[Draft]] = {}
+        self._known: dict[Resource, set[int]] = {}
+        self._configs: dict[Resource, OperationConfig | None] = {}
 
-def _probe_primitive(plan: Plan, resource: Resource, node: Node) -> None:
-    is_inside = resource.container is not None and resource.connects_to is None
-    if is_inside or resource.is_orphan or _is_known(resource, node) or not _can_be_asked(resource, node):
-        return
-    holder = resource if resource.exclusive_on is not None else resource.top
-    if holder.exclusive_on is not None and node.index not in (resource.exclusive_on or ()):
-        return
-    if node.index in resource.never_probed_on and node.index not in (resource.exclusive_on or ()):
-        return
-    if _comes_anew(plan, resource, node):
-        return
-    probe = plan.draft(resource, "monitor", node, optional=False, interval_ms=0, config=_probe_config(resource))
-    probe.expected_rc = OCF_NOT_RUNNING
-    if node.index in resource.active:
-        probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0
-    top = resource.top if resource.clone is not None else resource
-    # What can't be asked about must not start; what is active already need not stop for that.
-    strength = ORDER if probe.runnable or resource.active else ORDER | RUNNABLE
-    for task in ("start", "reload-agent"):
-        plan.orders.append(Order(None, "", top, task, strength, first_draft=probe))
-    whole = resource.parent
-    if whole is not None and whole.replicas and whole.clone_node_max == 1:
-        # No other replica takes the node, and the ports there, before that is known.
-        for other in (one for one in whole.children if one is not resource):
-            plan.orders.append(Order(None, "", other, "start", ORDER | SAME_NODE, first_draft=probe))
+    def is_known_on_all(self, resource: Resource, nodes: list[Node]) -> bool:
+        return all(self._known_on(part).issuperset(node.index for node in nodes) for part in resource.primitives())
+
+    def _known_on(self, resource: Resource) -> set[int]:
+        """Where somebody has asked for it; what one instance of an anonymous clone knows, its siblings know too."""
+        clone = resource.clone
+        if clone is None or clone.is_unique:
+            return resource.known_on
+        if resource not in self._known:
+            together: dict[str, set[int]] = {}
+            for part in clone.primitives():
+                self._known[part] = together.setdefault(part.base_id, set())
+                together[part.base_id] |= part.known_on
+        return self._known[resource]
+
+    def probe(self, resource: Resource, node: Node) -> None:
+        match resource.variant:
+            case Variant.PRIMITIVE:
+                self._probe_primitive(resource, node)
+            case Variant.CLONE if not resource.is_unique:
+                here = (child for child in resource.children if node.index in child.homes_next)
+                asked = next(here, None) or next(iter(resource.children), None)
+                if asked is not None:
+                    self.probe(asked, node)
+            case _:
+                for child in resource.children:
+                    self.probe(child, node)
+
+    def _probe_primitive(self, resource: Resource, node: Node) -> None:
+        index = node.index
+        is_inside = resource.container is not None and resource.connects_to is None
+        if is_inside or resource.is_orphan or index in self._known_on(resource) or not _can_be_asked(resource, node):
+            return
+        holder = resource if resource.exclusive_on is not None else resource.top
+        if holder.exclusive_on is not None and index not in (resource.exclusive_on or ()):
+            return
+        if index in resource.never_probed_on and index not in (resource.exclusive_on or ()):
+            return
+        if _comes_anew(self._plan, resource, node):
+            return
+        probe = self._plan.draft_probe(resource, node, self._config_of(resource))
+        probe.expected_rc = OCF_NOT_RUNNING
+        if index in resource.active:
+            probe.expected_rc = OCF_RUNNING_PROMOTED if resource.role is Role.PROMOTED else 0
+        self._probes.setdefault(resource, []).append(probe)
+
+    def _config_of(self, resource: Resource) -> OperationConfig | None:
+        if resource not in self._configs:
+            self._configs[resource] = _probe_config(resource)
+        return self._configs[resource]
+
+    def order_starts(self) -> None:
+        """What can't be asked about must not start; what is active already need not stop for that."""
+        for resource, probes in self._probes.items():
+            top = resource.top if resource.clone is not None else resource
+            for task in ("start", "reload-agent"):
+                if resource.active or all(probe.runnable for probe in probes):
+                    self._plan.order(resource, "monitor_0", top, task, ORDER)
+                    continue
+                for probe in probes:
+                    self._plan.order_after(probe, top, task, ORDER if probe.runnable else ORDER | RUNNABLE)
+            whole = resource.parent
+            if whole is not None and whole.replicas and whole.clone_node_max == 1:
+                # No other replica takes the node, and the ports there, before that is known.
+                for other in (one for one in whole.children if one is not resource):
+                    self._plan.order(resource, "monitor_0", other, "start", ORDER | SAME_NODE)
 
 
 def _can_be_asked(resource: Resource, node: Node) -> bool:
@@ -253,15 +293,6 @@ def _comes_anew(plan: Plan, resource: Resource, node: Node) -> bool:
         return False
     plan.order(guest, "stop", top, "start")
     return True
-
-
-def _is_known(resource: Resource, node: Node) -> bool:
-    if not resource.is_anonymous:
-        return node.index in resource.known_on
-    clone = resource.clone
-    assert clone is not None
-    siblings = (part for child in clone.children for part in child.primitives() if part.base_id == resource.base_id)
-    return any(node.index in part.known_on for part in siblings)
 
 
 def _probe_config(resource: Resource) -> OperationConfig | None:

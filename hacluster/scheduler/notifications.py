@@ -51,7 +51,11 @@ def _link_phases(plan: Plan, clone: Resource) -> None:
 
 
 def _notifying(plan: Plan) -> list[Resource]:
-    return [clone for clone in plan.cluster.resources if clone.variant is Variant.CLONE and clone.notifies and not clone.replicas]
+    return [
+        clone
+        for clone in plan.cluster.resources
+        if clone.variant is Variant.CLONE and clone.notifies and not clone.replicas
+    ]
 
 
 def add_notifications(plan: Plan) -> None:

@@ -360,15 +360,18 @@ def _is_within(outer: Resource, inner: Resource) -> bool:
 def make_links(plan: Plan) -> None:
     """Every rule between tasks becomes links between the drafts of these tasks."""
     for order in plan.orders:
-        if order.first is None:
-            if order.first_draft is not None and order.then is not None:
-                _link_then(plan, order.first_draft, order)
-            continue
-        for first in _firsts(plan, order):
-            if order.then_draft is not None:
-                plan.link(first, order.then_draft, order.strength)
-            elif order.then is not None:
-                _link_then(plan, first, order)
+        firsts = [order.first_draft] if order.first_draft is not None else _firsts(plan, order)
+        thens = [order.then_draft] if order.then_draft is not None else _thens(plan, order)
+        for first in firsts:
+            strength = order.strength
+            if first.is_dangling and order.then is not None and first.resource is order.then:
+                strength &= ~IMPLIES_THEN
+            for then in thens:
+                plan.link(first, then, strength)
+
+
+def _thens(plan: Plan, order: Order) -> list[Draft]:
+    return list(plan.find(order.then, order.then_task)) if order.then is not None else []
 
 
 def _firsts(plan: Plan, order: Order) -> list[Draft]:
@@ -385,12 +388,3 @@ def _firsts(plan: Plan, order: Order) -> list[Draft]:
     if order.first.variant is not Variant.PRIMITIVE or order.first_task not in ("start", "promote", "stop", "demote"):
         return []
     return [plan.draft(order.first, order.first_task, None, optional=True)]
-
-
-def _link_then(plan: Plan, first: Draft, order: Order) -> None:
-    assert order.then is not None
-    strength = order.strength
-    if first.resource is order.then and first.is_dangling:
-        strength &= ~IMPLIES_THEN
-    for then in list(plan.find(order.then, order.then_task)):
-        plan.link(first, then, strength)

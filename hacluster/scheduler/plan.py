@@ -7,7 +7,8 @@ impossible, vertices.py keeps those that remain.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
@@ -57,16 +58,18 @@ UNLESS_MIGRATED = 1 << 18
 _ACTIVE_TASKS = ("start", "promote")
 
 
-@dataclass(slots=True, eq=False)
-class Link:
+class Link(msgspec.Struct, eq=False, gc=False):
     first: Draft
     then: Draft
     strength: int
 
 
-@dataclass(slots=True, eq=False)
-class Draft:
-    """An action that may become a vertex of the graph. `task` is `start`, `monitor` …, or a milestone's name."""
+class Draft(msgspec.Struct, eq=False, gc=False):
+    """An action that may become a vertex of the graph. `task` is `start`, `monitor` …, or a milestone's name.
+
+    The collector of garbage doesn't look at drafts and links, of which there are tens of thousands; so their circles
+    are opened by hand, by `Plan.take_apart`.
+    """
 
     kind: ActionKind
     task: str
@@ -89,16 +92,15 @@ class Draft:
     """A milestone that is kept though nothing needs it."""
     counts: int = 0
     """With ANY_OF: how many of those before must be able to happen."""
-    before: list[Link] = field(default_factory=list)
-    after: list[Link] = field(default_factory=list)
+    before: list[Link] = []
+    after: list[Link] = []
 
     @property
     def happens(self) -> bool:
         return not self.optional and self.runnable
 
 
-@dataclass(slots=True)
-class Order:
+class Order(msgspec.Struct, eq=False, gc=False):
     """A rule between tasks of resources; it becomes links once all drafts are there."""
 
     first: Resource | None
@@ -110,21 +112,20 @@ class Order:
     then_draft: Draft | None = None
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(msgspec.Struct, eq=False):
     """All drafts, and how to find the one in question."""
 
     cluster: Cluster
-    all: list[Draft] = field(default_factory=list)
-    of: dict[Resource, dict[str, list[Draft]]] = field(default_factory=dict)
+    all: list[Draft] = []
+    of: dict[Resource, dict[str, list[Draft]]] = {}
     """resource -> task (`monitor_10000` for recurring ones, `monitor_0` for probes) -> drafts"""
-    orders: list[Order] = field(default_factory=list)
-    fences: dict[int, Draft] = field(default_factory=dict)
-    unfences: dict[int, Draft] = field(default_factory=dict)
-    shutdowns: dict[int, Draft] = field(default_factory=dict)
-    loads: dict[int, Draft] = field(default_factory=dict)
+    orders: list[Order] = []
+    fences: dict[int, Draft] = {}
+    unfences: dict[int, Draft] = {}
+    shutdowns: dict[int, Draft] = {}
+    loads: dict[int, Draft] = {}
     """node -> the milestone after which what leaves it has left"""
-    linked: dict[tuple[Draft, Draft], Link] = field(default_factory=dict)
+    linked: dict[tuple[Draft, Draft], Link] = {}
 
     # ------------------------------------------------------------ drafts
 
@@ -164,6 +165,13 @@ class Plan:
             known.node = node
         self._judge(known)
         return known
+
+    def draft_probe(self, resource: Resource, node: Node, config: OperationConfig | None) -> Draft:
+        """As `draft`, without looking for one that is there: each node is asked once."""
+        is_there = node.is_online and not node.is_pending
+        return self.add(
+            Draft(ActionKind.MONITOR, "monitor", resource, node, runnable=is_there, config=config), "monitor_0"
+        )
 
     def _existing(self, resource: Resource, key: str, node: Node | None) -> Draft | None:
         found = self.of.get(resource, {}).get(key)
@@ -242,6 +250,12 @@ class Plan:
         first.after.append(link)
         then.before.append(link)
         return True
+
+    def take_apart(self) -> None:
+        """Let go of all drafts: each holds its links, and they hold it."""
+        for draft in self.all:
+            draft.before.clear()
+            draft.after.clear()
 
     def link_all(self, firsts: Iterable[Draft], thens: Iterable[Draft], strength: int = ORDER) -> None:
         thens = list(thens)

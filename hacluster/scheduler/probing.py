@@ -22,11 +22,21 @@ from hacluster.scheduler.working import Resource, Variant
 
 def order_probes(plan: Plan) -> None:
     _before_what_follows_a_stop(plan)
+    if not any(draft.task in ("stop", "demote") and not draft.pseudo for draft in plan.all):
+        return
     for resource in plan.cluster.primitives():
+        found: dict[tuple[Draft, ...], list[Draft]] = {}
         for probe in plan.find(resource, "monitor_0"):
-            seen: set[Draft] = set()
-            for link in list(probe.after):
-                _before_restarts(plan, probe, link.then, seen)
+            ahead = tuple(link.then for link in probe.after)
+            if ahead not in found:
+                walk = _Walk(plan, probe)
+                for after in ahead:
+                    walk.go(after)
+                if walk.depends_on_node:
+                    plan.link_all([probe], walk.restarts, ORDER)
+                    continue
+                found[ahead] = walk.restarts
+            plan.link_all([probe], found[ahead], ORDER)
 
 
 def _before_what_follows_a_stop(plan: Plan) -> None:
@@ -59,29 +69,39 @@ def _ends_the_guest(resource: Resource, order: Order) -> bool:
     return order.then is not None and resource.container is order.then and order.then_task == "stop"
 
 
-def _before_restarts(plan: Plan, probe: Draft, after: Draft, seen: set[Draft]) -> None:
-    """Where a start waits for the probe, the stop before it, if it is a restart, waits too; and so on behind it."""
-    if after in seen:
-        return
-    seen.add(after)
-    resource = after.resource
-    if resource is not None and resource.variant is Variant.PRIMITIVE and resource is not probe.resource:
-        undoing = {"start": "stop", "promote": "demote"}.get(after.task, "")
-        for then in plan.find(resource, undoing) if undoing else []:
-            if not then.pseudo:
-                plan.link(probe, then, ORDER)
-    for link in list(after.after):
-        if link.strength & IMPLIES_THEN or _leads_inside(probe, after, link.then):
-            _before_restarts(plan, probe, link.then, seen)
+class _Walk:
+    """From a probe along all that waits for it, to the stops that belong to restarts."""
 
+    def __init__(self, plan: Plan, probe: Draft) -> None:
+        self._plan = plan
+        self._probe = probe
+        self._seen: set[Draft] = set()
+        self.restarts: list[Draft] = []
+        self.depends_on_node = False
+        """Whether a probe on another node would have gone another way."""
 
-def _leads_inside(probe: Draft, after: Draft, then: Draft) -> bool:
-    """From a group or clone to what is inside it; of an interleaved clone only to the instance on the probe's node."""
-    outer, inner = after.resource, then.resource
-    if outer is None or inner is None or probe.resource is None or outer.variant is Variant.PRIMITIVE:
-        return False
-    if probe.resource.parent is outer or inner.variant is Variant.CLONE or inner.parent is not outer:
-        return False
-    if outer.variant is not Variant.CLONE or not outer.is_interleaved:
-        return True
-    return probe.node is not None and probe.node.index in inner.homes_next
+    def go(self, after: Draft) -> None:
+        """Where a start waits for the probe, the stop before it, if it is a restart, waits too; and so on behind it."""
+        if after in self._seen:
+            return
+        self._seen.add(after)
+        resource = after.resource
+        if resource is not None and resource.variant is Variant.PRIMITIVE and resource is not self._probe.resource:
+            undoing = {"start": "stop", "promote": "demote"}.get(after.task, "")
+            if undoing:
+                self.restarts += [then for then in self._plan.find(resource, undoing) if not then.pseudo]
+        for link in after.after:
+            if link.strength & IMPLIES_THEN or self._leads_inside(after, link.then):
+                self.go(link.then)
+
+    def _leads_inside(self, after: Draft, then: Draft) -> bool:
+        """From a group or clone to what is inside; of an interleaved clone only to the instance on the probe's node."""
+        outer, inner, asked = after.resource, then.resource, self._probe.resource
+        if outer is None or inner is None or asked is None or outer.variant is Variant.PRIMITIVE:
+            return False
+        if asked.parent is outer or inner.variant is Variant.CLONE or inner.parent is not outer:
+            return False
+        if outer.variant is not Variant.CLONE or not outer.is_interleaved:
+            return True
+        self.depends_on_node = True
+        return self._probe.node is not None and self._probe.node.index in inner.homes_next

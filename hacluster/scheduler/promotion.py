@@ -12,7 +12,7 @@ from hacluster.cib.model import SCORE_INFINITY
 from hacluster.scheduler.clones import instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, colocations_of, colocations_with, has_influence
 from hacluster.scheduler.values import add, score
-from hacluster.scheduler.working import Cluster, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
 if TYPE_CHECKING:
     from hacluster.scheduler.assign import Chooser

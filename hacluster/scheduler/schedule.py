@@ -64,4 +64,6 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     order_probes(plan)
     settle(plan)
     add_notifications(plan)
-    return build_graph(plan)
+    graph = build_graph(plan)
+    plan.take_apart()
+    return graph

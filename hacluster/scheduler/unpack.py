@@ -40,7 +40,9 @@ def pairs(
     about: Mapping[str, str] = NOTHING_ASKED,
 ) -> dict[str, str]:
     """name -> value of the sets with this tag; the set with the higher score wins, then the first. Rules must hold."""
-    sets = sorted(holder.all(tag), key=lambda found: -score(found.get("score", "0")))
+    sets = [one for one in holder.children if one.tag == tag]
+    if len(sets) > 1:
+        sets.sort(key=lambda one: -score(one.get("score", "0")))
     found: dict[str, str] = {}
     for one in sets:
         if all(rule_applies(rule, attributes, now, about) for rule in one.all("rule")):

@@ -5,8 +5,12 @@ Reads the settled plan; gives the frozen TransitionGraph with placement, changes
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
+import msgspec
+
 from hacluster.scheduler.agent_meta import meta_of
-from hacluster.scheduler.digests import digest, parameters_of
+from hacluster.scheduler.digests import depend_on_node, digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
 from hacluster.scheduler.plan import (
     LOAD,
@@ -35,7 +39,7 @@ def build_graph(plan: Plan) -> TransitionGraph:
     _break_circles(chosen, ids)
     values = cluster.options.values
     return TransitionGraph(
-        actions=tuple(_vertex(plan, draft, ids[draft]) for draft in chosen),
+        actions=tuple(_vertices(plan, chosen)),
         orderings=tuple(sorted({(ids[link.first], ids[then]) for then in chosen for link in _inputs(then, ids)})),
         placement_now=_placement_now(cluster),
         placement_after=_placement_after(plan),
@@ -118,6 +122,25 @@ def _is_input(link: Link) -> bool:
             return False
         return not strength & NOT_TOGETHER or first.node is None or then.node is None or first.node is then.node
     return not (strength & SAME_NODE and first.node is not then.node)
+
+
+def _vertices(plan: Plan, chosen: list[Draft]) -> Iterator[Action]:
+    """Probes of one resource differ in nothing but the node, so only the first of them is worked out."""
+    probes: dict[tuple[Resource, int, bool], Action] = {}
+    for number, draft in enumerate(chosen, start=1):
+        resource, node = draft.resource, draft.node
+        if resource is None or node is None or draft.kind is not ActionKind.MONITOR or draft.interval_ms:
+            yield _vertex(plan, draft, number)
+            continue
+        like = probes.get((resource, draft.expected_rc, draft.pseudo))
+        if like is None:
+            like = _vertex(plan, draft, number)
+            if not depend_on_node(resource):
+                probes[resource, draft.expected_rc, draft.pseudo] = like
+            yield like
+            continue
+        meta = {**like.meta, "CRM_meta_on_node": node.uname, "CRM_meta_on_node_uuid": node.id}
+        yield msgspec.structs.replace(like, id=number, node=node.uname, node_id=node.id, meta=meta)
 
 
 def _vertex(plan: Plan, draft: Draft, number: int) -> Action:

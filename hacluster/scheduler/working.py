@@ -7,8 +7,9 @@ Nodes are known by small ints, so that a resource's scores are a dict of ints.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+
+import msgspec
 
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Element
 from hacluster.cib.status import Operation, history_of, read_operation
@@ -40,14 +41,13 @@ class NodeKind(StrEnum):
     GUEST = "container"
 
 
-@dataclass(slots=True)
-class Node:
+class Node(msgspec.Struct, eq=False):
     index: int
     id: str
     uname: str
     rank: int = 0
     """Its place among all nodes by name, numbers in names as numbers."""
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str] = {}
     is_online: bool = False
     is_unclean: bool = False
     is_pending: bool = False
@@ -73,7 +73,7 @@ class Node:
     is_searched: bool = True
     """Whether resources are looked for there (`resource-discovery-enabled`)."""
     fence_reason: str = ""
-    capacity: dict[str, int] = field(default_factory=dict)
+    capacity: dict[str, int] = {}
     """What is left of it while resources are placed."""
     assigned_count: int = 0
     """Resources that have been given to it so far."""
@@ -95,8 +95,7 @@ class Node:
         )
 
 
-@dataclass(slots=True)
-class OperationConfig:
+class OperationConfig(msgspec.Struct, eq=False, gc=False):
     """One `<op>` of a resource."""
 
     name: str
@@ -107,12 +106,11 @@ class OperationConfig:
     start_delay_ms: int
     enabled: bool
     extra: dict[str, str]
-    parameters: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = {}
     """Instance attributes of the operation itself; they add to the resource's."""
 
 
-@dataclass(slots=True, eq=False)
-class Colocation:
+class Colocation(msgspec.Struct, eq=False):
     """`dependent` wants to be where `primary` is. Roles are UNKNOWN where the constraint names none (or Started)."""
 
     id: str
@@ -128,8 +126,7 @@ class Colocation:
     """Of the configuration, not of a group."""
 
 
-@dataclass(slots=True)
-class RoleLocation:
+class RoleLocation(msgspec.Struct, eq=False):
     """A location constraint that counts only in one role."""
 
     role: Role
@@ -137,8 +134,7 @@ class RoleLocation:
     cause: str
 
 
-@dataclass(slots=True, eq=False)
-class Replica:
+class Replica(msgspec.Struct, eq=False):
     """One container of a bundle with what belongs to it."""
 
     container: Resource
@@ -150,8 +146,7 @@ class Replica:
     """The guest node that the container is."""
 
 
-@dataclass(slots=True, eq=False)
-class Resource:
+class Resource(msgspec.Struct, eq=False):
     """A primitive instance, a group or a clone. `id` of a clone's child carries its number: `prmPingd:0`."""
 
     id: str
@@ -165,56 +160,56 @@ class Resource:
     template: Element = NOTHING
     defaults: Element = NOTHING
     """`rsc_defaults`, which may hold instance attributes too"""
-    children: list[Resource] = field(default_factory=list)
-    meta: dict[str, str] = field(default_factory=dict)
+    children: list[Resource] = []
+    meta: dict[str, str] = {}
     order: int = 0
     # --- primitives
     agent: tuple[str, str, str] = ("", "", "")
-    operations: list[OperationConfig] = field(default_factory=list)
-    history: dict[int, list[Operation]] = field(default_factory=dict)
+    operations: list[OperationConfig] = []
+    history: dict[int, list[Operation]] = {}
     """node -> operations, oldest first; not of nodes that only say that it isn't there"""
-    entries: dict[int, Element] = field(default_factory=dict)
+    entries: dict[int, Element] = {}
     """node -> its entry of the status section, which may bear an old name or another agent"""
-    active: dict[int, Role] = field(default_factory=dict)
+    active: dict[int, Role] = {}
     """node -> role it has there now, in the order in which it was found"""
     role: Role = Role.UNKNOWN
     """The highest role it has anywhere."""
-    known_on: set[int] = field(default_factory=set)
+    known_on: set[int] = set()
     """Nodes whose history says something of it."""
-    failed_on: set[int] = field(default_factory=set)
-    reschedule: set[tuple[int, str]] = field(default_factory=set)
+    failed_on: set[int] = set()
+    reschedule: set[tuple[int, str]] = set()
     """(node, id of its entry) of recurring operations to be started anew"""
     is_failed: bool = False
     must_stop: bool = False
     """A failure asks for a stop."""
     must_restart: bool = False
     """Something inside of it failed."""
-    must_be_demoted: set[int] = field(default_factory=set)
+    must_be_demoted: set[int] = set()
     start_pending: bool = False
     ignores_failures: bool = False
     pending_node: int | None = None
     migrating: tuple[int, int] | None = None
     """(source, target) of a live migration that has begun and not ended"""
-    dangling_on: list[int] = field(default_factory=list)
+    dangling_on: list[int] = []
     """Sources of migrations that broke: it has to be stopped there."""
     is_managed: bool = True
     is_blocked: bool = False
     is_orphan: bool = False
     in_maintenance: bool = False
-    scores: dict[int, int] = field(default_factory=dict)
+    scores: dict[int, int] = {}
     """node -> score; a node that is not here is not allowed"""
-    reasons: list[Reason] = field(default_factory=list)
-    role_locations: list[RoleLocation] = field(default_factory=list)
-    never_probed_on: set[int] = field(default_factory=set)
+    reasons: list[Reason] = []
+    role_locations: list[RoleLocation] = []
+    never_probed_on: set[int] = set()
     exclusive_on: set[int] | None = None
     """With exclusive discovery: the only nodes it is looked for on."""
-    this_with: list[Colocation] = field(default_factory=list)
-    with_this: list[Colocation] = field(default_factory=list)
+    this_with: list[Colocation] = []
+    with_this: list[Colocation] = []
     stickiness: int = 0
     threshold: int = SCORE_INFINITY
     failure_timeout_ms: int = 0
     priority: int = 0
-    utilization: dict[str, int] = field(default_factory=dict)
+    utilization: dict[str, int] = {}
     requires: str = "fencing"
     multiple_active: str = "stop_start"
     connects_to: int | None = None
@@ -223,7 +218,7 @@ class Resource:
     """The resource it is inside of (`container`); of a guest node's connection, the guest."""
     reconnect_ms: int = 0
     """Of a connection: how long to wait after a failure before the next attempt."""
-    fillers: list[Resource] = field(default_factory=list)
+    fillers: list[Resource] = []
     """What is inside of it."""
     hosts_guest: bool = False
     # --- the decision
@@ -233,10 +228,10 @@ class Resource:
     target: int | None = None
     next_role: Role = Role.UNKNOWN
     sort_index: int = 0
-    counts: dict[int, int] = field(default_factory=dict)
+    counts: dict[int, int] = {}
     """A clone's: node -> instances that have been given to it"""
     # --- bundles
-    replicas: list[Replica] = field(default_factory=list)
+    replicas: list[Replica] = []
     bundle: Resource | None = None
     """The bundle that it is a part of."""
     host_name: str = ""
@@ -344,11 +339,10 @@ class Resource:
         return max((child.role_next for child in self.children), default=Role.UNKNOWN)
 
 
-@dataclass(slots=True)
-class Options:
+class Options(msgspec.Struct, eq=False):
     """Cluster properties, under their old and new names."""
 
-    values: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = {}
     has_quorum: bool = True
     fencing_enabled: bool = True
     fence_action: str = "reboot"
@@ -366,25 +360,24 @@ class Options:
     has_unfencing: bool = False
 
 
-@dataclass(slots=True)
-class Cluster:
+class Cluster(msgspec.Struct, eq=False):
     """Everything of one run."""
 
     options: Options
     nodes: list[Node]
     by_uname: dict[str, Node]
-    resources: list[Resource] = field(default_factory=list)
+    resources: list[Resource] = []
     """Top level, in the configuration's order."""
-    orphans: dict[str, Resource] = field(default_factory=dict)
-    by_id: dict[str, Resource] = field(default_factory=dict)
+    orphans: dict[str, Resource] = {}
+    by_id: dict[str, Resource] = {}
     """Every resource and instance by its id; an anonymous name gives the first instance."""
     now: float = 0.0
     recheck_at: float | None = None
-    states: dict[int, Element] = field(default_factory=dict)
+    states: dict[int, Element] = {}
     """node -> its part of the status section"""
-    unfence_reasons: dict[int, str] = field(default_factory=dict)
+    unfence_reasons: dict[int, str] = {}
     """node -> why it has to be unfenced, as a fence device changed"""
-    clearings: dict[tuple[str, int], Resource] = field(default_factory=dict)
+    clearings: dict[tuple[str, int], Resource] = {}
     """(resource, node) -> whose failcount is to be cleared there"""
 
     def primitives(self) -> Iterator[Resource]:
