@@ -15,7 +15,7 @@ from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
 from hacluster.scheduler.remotes import connect
 from hacluster.scheduler.utilization import ban_where_it_does_not_fit, compare_capacity, in_turn, take
-from hacluster.scheduler.working import Cluster, Colocation, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Colocation, Node, NodeKind, Resource, Role, Variant
 
 
 def assign(cluster: Cluster) -> None:
@@ -89,13 +89,18 @@ class Chooser:
 
     def _assign_inside(self, bundle: Resource) -> None:
         """What belongs to the containers of a bundle, once they have their nodes."""
+        child = bundle.child
         for replica in bundle.replicas:
             for part in (replica.address, replica.connection):
                 if part is not None:
                     self.assign(part)
-        if bundle.child is not None:
-            settle_inside(self.cluster, bundle)
-            self.assign(bundle.child)
+            if child is not None and replica.child is not None:
+                settle_inside(self.cluster, replica)
+                child.is_assigning = True
+                self.assign(replica.child, replica.node)
+                child.is_assigning = False
+        if child is not None:
+            self.assign(child)
 
     # ------------------------------------------------------------ primitives
 
@@ -222,7 +227,9 @@ class Chooser:
             resource.next_role = Role.STOPPED
 
     def _may_have(self, resource: Resource, node: Node) -> bool:
-        return node.can_run and resource.scores.get(node.index, MINUS_INFINITY) >= 0
+        # Whether a guest comes up is seen when its connection is ordered before what runs there.
+        is_usable = node.can_run or node.kind is NodeKind.GUEST
+        return is_usable and resource.scores.get(node.index, MINUS_INFINITY) >= 0
 
     def unsettle(self, resource: Resource) -> None:
         """As if it had never been given a node."""

@@ -300,15 +300,14 @@ def _find_host(cluster: Cluster, replica: Replica, index: int | None) -> None:
         inside.answers_for_container = replica.child.meta.get("container-attribute-target", "").lower() == "host"
 
 
-def settle_inside(cluster: Cluster, bundle: Resource) -> None:
-    """Each child wants its own container's node and nothing else."""
-    for replica in bundle.replicas:
-        _find_host(cluster, replica, replica.container.target)
-        if replica.child is None or replica.node is None:
-            continue
-        wanted = replica.child.scores.get(replica.node, 0)
-        replica.child.scores = {replica.node: SCORE_INFINITY if wanted > -SCORE_INFINITY else -SCORE_INFINITY}
-        replica.child.exclusive_on = {replica.node}
+def settle_inside(cluster: Cluster, replica: Replica) -> None:
+    """The child wants its own container's node and nothing else."""
+    _find_host(cluster, replica, replica.container.target)
+    if replica.child is None or replica.node is None:
+        return
+    wanted = replica.child.scores.get(replica.node, 0)
+    replica.child.scores = {replica.node: SCORE_INFINITY if wanted > -SCORE_INFINITY else -SCORE_INFINITY}
+    replica.child.exclusive_on = {replica.node}
 
 
 # ---------------------------------------------------------------- order

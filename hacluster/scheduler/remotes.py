@@ -246,9 +246,6 @@ def link_state(cluster: Cluster, node: Node) -> Link:
 
 def order_connections(plan: Plan) -> None:
     """What happens on a remote node waits for its connection, and the connection's end for what happens there."""
-    for resource in plan.cluster.primitives():
-        if resource.container is not None:
-            _order_inside(plan, resource, resource.container)
     for draft in list(plan.all):
         node, actor = draft.node, draft.resource
         if actor is not None and actor.connects_to is not None and draft.task == "clear_failcount":
@@ -262,6 +259,13 @@ def order_connections(plan: Plan) -> None:
             _order_on_guest(plan, draft, node, node.connection)
         else:
             _order_on_remote(plan, draft, node, node.connection)
+
+
+def order_containers(plan: Plan) -> None:
+    """What is inside of something comes after it and goes before it."""
+    for resource in plan.cluster.primitives():
+        if resource.container is not None:
+            _order_inside(plan, resource, resource.container)
 
 
 def _order_inside(plan: Plan, resource: Resource, container: Resource) -> None:
@@ -310,6 +314,8 @@ def _order_on_guest(plan: Plan, draft: Draft, node: Node, connection: Resource) 
         case "stop" | "demote":
             if not container.is_failed:
                 _before_stop(plan, draft, connection)
+        case "cancel":
+            return
         case _:
             _after_start(plan, connection, draft, IMPLIES_THEN if _recurs(draft) else 0)
 

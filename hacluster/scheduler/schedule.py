@@ -25,7 +25,7 @@ from hacluster.scheduler.ordering import make_links, order_by_constraints, order
 from hacluster.scheduler.plan import Plan
 from hacluster.scheduler.probing import order_probes
 from hacluster.scheduler.references import References
-from hacluster.scheduler.remotes import keep_off_remotes, order_connections
+from hacluster.scheduler.remotes import keep_off_remotes, order_connections, order_containers
 from hacluster.scheduler.settle import settle
 from hacluster.scheduler.unfencing import draft_unfencing
 from hacluster.scheduler.utilization import unpack_utilization
@@ -52,11 +52,12 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     draft_probes(plan)
     draft_actions(plan)
     draft_unfencing(plan)
-    order_connections(plan)
-    order_bundles(plan)
     draft_notification_milestones(plan)
     order_inside(plan)
+    order_containers(plan)
+    order_bundles(plan)
     order_by_constraints(plan, cib, references)
+    order_connections(plan)
     draft_fencing_and_shutdowns(plan)
     hold_back_unsafe_starts(plan)
     order_migrations(plan)

@@ -143,8 +143,8 @@ class _Settler:
             return first
         if first.resource is then.resource or _contains(resource, then.resource):
             return first
-        done = _DONE.get(first.task)
-        if done is None:
+        done = _DONE.get(first.task, first.task)
+        if done not in _TASK:
             return first
         if resource.variant is Variant.CLONE and resource.notifies:
             # A bundle has no such milestones, only what is inside has: nothing waits for its end then.

@@ -112,8 +112,9 @@ def _is_input(link: Link) -> bool:
         return False
     if strength & UNLESS_MIGRATED and first.migratable:
         return False
-    is_left_behind = first.migratable and first.kind is ActionKind.STOP
-    if strength & ~_WEAK == 0 and is_left_behind and first.resource is not then.resource:
+    is_left_behind = first.migratable and first.task == "stop" and first.resource is not then.resource
+    is_plain = strength == ORDER if first.kind is ActionKind.PSEUDO else not strength & ~_WEAK
+    if is_left_behind and is_plain:
         return False
     if strength & LOAD:
         return _makes_room(first, then)
