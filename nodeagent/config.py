@@ -179,6 +179,11 @@ _NOT_NEEDED = (
     "coredumps", "normalpoll", "syslogmsgfmt", "memreserve", "quorum_server", "cluster_recheck_interval",
 )  # fmt: skip
 _REPLACED_BY_PINGD = ("ping", "ping_group", "hbaping")
+_REPLACED_BY_RESOURCES = ("stonith", "stonith_host")
+_FACILITIES = (
+    "none", "auth", "authpriv", "cron", "daemon", "kern", "lpr", "mail", "news", "syslog", "user", "uucp",
+    *(f"local{number}" for number in range(8)),
+)  # fmt: skip
 _API_SERVICES = ("hacluster", "default", "cib", "crmd", "cl_status")
 
 
@@ -209,6 +214,8 @@ class _HaCfReader:
             self._say(wrong.NOT_NEEDED, directive=name)
         elif name in _REPLACED_BY_PINGD:
             self._say(wrong.USE_PINGD, directive=name)
+        elif name in _REPLACED_BY_RESOURCES:
+            self._say(wrong.USE_STONITH, directive=name)
         elif name not in _DIRECTIVES:
             self._say(wrong.UNKNOWN, directive=name)
         else:
@@ -316,7 +323,11 @@ class _HaCfReader:
         self._found.log_file = Path(words[0])
 
     def _set_log_facility(self, name: str, words: list[str]) -> None:
-        self._found.log_facility = "" if words[0] == "none" else words[0]
+        facility = words[0].lower()
+        if facility in _FACILITIES:
+            self._found.log_facility = "" if facility == "none" else facility
+        else:
+            self._say(wrong.CHOICE, directive=name, value=words[0], choices=", ".join(_FACILITIES))
 
     def _set_watchdog(self, name: str, words: list[str]) -> None:
         self._found.watchdog = words[0]

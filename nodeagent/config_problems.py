@@ -48,6 +48,8 @@ NUMBER = ProblemKind(
     _ERROR,
     "{directive} “{value}” is not a number from {least} to {most}",
     "{directive}「{value}」は {least} から {most} までの数ではありません",
+    "write a whole number of that range",
+    "その範囲の整数を指定してください",
 )
 BOOLEAN = ProblemKind(
     "config.boolean",
@@ -62,6 +64,8 @@ ADDRESS = ProblemKind(
     _ERROR,
     "{directive}: “{value}” is not an IPv4 address",
     "{directive}: 「{value}」は IPv4 アドレスではありません",
+    "write it like 192.168.1.2",
+    "192.168.1.2 の形式で指定してください",
 )
 MULTICAST = ProblemKind(
     "config.multicast",
@@ -76,6 +80,8 @@ CHOICE = ProblemKind(
     _ERROR,
     "{directive} “{value}” is not one of: {choices}",
     "{directive}「{value}」は次のいずれでもありません: {choices}",
+    "write one of them",
+    "いずれかを指定してください",
 )
 NODE_NAME = ProblemKind(
     "config.node-name",
@@ -85,7 +91,14 @@ NODE_NAME = ProblemKind(
     "a name has letters, digits, dots and hyphens, as uname -n prints it",
     "英数字・ドット・ハイフンのみ使用できます（uname -n の値）",
 )
-NODE_TWICE = ProblemKind("config.node-twice", _WARNING, "node {node} is named twice", "ノード {node} が重複しています")
+NODE_TWICE = ProblemKind(
+    "config.node-twice",
+    _WARNING,
+    "node {node} is named twice",
+    "ノード {node} が重複しています",
+    "name it once",
+    "一度だけ記載してください",
+)
 LINK_TWICE = ProblemKind(
     "config.link-twice",
     _ERROR,
@@ -115,6 +128,8 @@ NOT_NEEDED = ProblemKind(
     _WARNING,
     "“{directive}” has no meaning here and is ignored",
     "「{directive}」は意味を持たないため無視します",
+    "take the line out",
+    "行を削除してください",
 )
 USE_PINGD = ProblemKind(
     "config.ping",
@@ -123,6 +138,14 @@ USE_PINGD = ProblemKind(
     "「{directive}」は無視します（ping の監視はリソースで行います）",
     "configure a clone of ocf:pacemaker:pingd with host_list",
     "host_list を指定した ocf:pacemaker:pingd のクローンを設定してください",
+)
+USE_STONITH = ProblemKind(
+    "config.stonith",
+    _ERROR,
+    "“{directive}” is not read: fence devices are resources",
+    "「{directive}」は使用できません（フェンスデバイスはリソースとして設定します）",
+    "take the line out and configure a primitive of class stonith",
+    "行を削除し、stonith クラスの primitive を設定してください",
 )
 AUTOJOIN = ProblemKind(
     "config.autojoin",
@@ -185,6 +208,8 @@ TOO_SHORT = ProblemKind(
     _ERROR,
     "{directive} of {value} ms is shorter than {least} ms",
     "{directive} の {value} ms は下限 {least} ms より短い値です",
+    "write {least}ms or more",
+    "{least}ms 以上にしてください",
 )
 ORDER_OF_TIMES = ProblemKind(
     "config.order-of-times",
@@ -218,8 +243,17 @@ KEY_NUMBER = ProblemKind(
     _ERROR,
     "key number {number} is not from 1 to {most}",
     "鍵番号 {number} は 1 から {most} までの数ではありません",
+    "give it a number of that range",
+    "その範囲の番号にしてください",
 )
-KEY_TWICE = ProblemKind("config.key-twice", _ERROR, "key {number} is given twice", "鍵 {number} が重複しています")
+KEY_TWICE = ProblemKind(
+    "config.key-twice",
+    _ERROR,
+    "key {number} is given twice",
+    "鍵 {number} が重複しています",
+    "give every key a number of its own",
+    "鍵ごとに異なる番号を付けてください",
+)
 KEY_METHOD = ProblemKind(
     "config.key-method",
     _ERROR,

@@ -77,7 +77,7 @@ def test_a_deadtime_of_300_ms_is_possible_and_less_is_not(etc: Etc) -> None:
     etc.write("keepalive 50ms\ndeadtime 300ms\nbcast a b\nnode pm01 pm02\n")
     assert etc.settings().deadtime_ms == 300
     etc.write("keepalive 50ms\ndeadtime 299ms\nbcast a b\nnode pm01 pm02\n")
-    assert etc.lines() == ["ha.cf:2: deadtime of 299 ms is shorter than 300 ms"]
+    assert etc.lines() == ["ha.cf:2: deadtime of 299 ms is shorter than 300 ms (write 300ms or more)"]
 
 
 def test_all_three_media_are_read(etc: Etc) -> None:
@@ -105,7 +105,7 @@ def test_every_mistake_is_told_at_once_with_its_line(etc: Etc) -> None:
     assert etc.lines() == [
         "ha.cf:1: keepalive “soon” is not a time (write seconds (2) or milliseconds (1500ms))",
         "ha.cf:2: there is no directive “bcats” (correct its spelling or take the line out)",
-        "ha.cf:3: udpport “70000” is not a number from 1 to 65535",
+        "ha.cf:3: udpport “70000” is not a number from 1 to 65535 (write a whole number of that range)",
         "ha.cf:5: “ucast” has the wrong number or form of words (write: ucast INTERFACE PEER-ADDRESS)",
         "authkeys:3: neither “auth NUMBER” nor “NUMBER METHOD SECRET” (write for instance: 1 sha256 SECRET)",
         "authkeys:1: auth 2 names a key that is not in the file (add a line: 2 sha256 SECRET)",
@@ -247,3 +247,28 @@ def test_a_wrong_tie_breaker_is_told(etc: Etc, line: str, sentence: str) -> None
 def test_a_tie_breaker_of_three_nodes_is_warned_of(etc: Etc) -> None:
     etc.write(GOOD.replace("pm01 pm02", "pm01 pm02 pm03") + "tiebreaker disk /dev/sdb\n")
     assert any("3 nodes cannot be split evenly" in line for line in etc.lines(Severity.WARNING))
+
+
+DIRECTIVES = """\
+autojoin other | auto_failback on | nice_failback on | debugfile /var/log/ha-debug | debug 1 | use_logd yes
+conn_logd_time 60 | logfacility local0 | logfile /var/log/ha-log | serial /dev/ttyS0 | baud 19200 | ping 10.0.0.1
+ping_group group1 10.0.0.1 10.0.0.2 | hbaping fc-card-name | deadping 30 | compression bz2 | compression_threshold 2
+traditional_compression off | msgfmt netstring | hbgenmethod time | uuidfrom nodename | hopfudge 1 | realtime off
+rtprio 5 | watchdog /dev/watchdog | respawn root /usr/bin/true | apiauth ipfail uid=hacluster | coredumps true
+apiauth cib uid=hacluster gid=haclient | pacemaker respawn | crm on | stonith_host * ssh pm01 | stonith ssh /etc/hosts
+warntime 1 | initdead 30 | cluster linux-ha | syslogmsgfmt true | normalpoll 1 | memreserve 6500"""
+
+
+@pytest.mark.parametrize("line", [each.strip() for row in DIRECTIVES.splitlines() for each in row.split("|")])
+def test_every_directive_of_heartbeat_is_taken_or_told_of_with_its_line_and_a_cure(etc: Etc, line: str) -> None:
+    etc.write(f"{line}\n{GOOD}")
+    _, problems = read_settings(etc.folder, "pm01")
+    for problem in problems:
+        assert problem.line().startswith("ha.cf:1: ")
+        assert problem.code != "config.unknown-directive"
+        assert problem.line().endswith(")"), "the cure stands in brackets at the end"
+
+
+def test_a_log_facility_that_does_not_exist_is_told(etc: Etc) -> None:
+    etc.write(f"logfacility local9\n{GOOD}")
+    assert etc.lines()[0].startswith("ha.cf:1: logfacility “local9” is not one of: none, auth,")
