@@ -91,7 +91,7 @@ class Liveness:
         elif beat.seq <= peer.link_seqs.get(link, -1):
             return []
         peer.link_seqs[link] = beat.seq
-        if beat.is_leaving:
+        if beat.is_leaving and self._hears_us(beat):
             return facts + self._left(beat, peer)
         if peer.has_left:
             # Datagrams that were under way when the peer said goodbye.
@@ -137,8 +137,8 @@ class Liveness:
         return [PeerLate(name, interval_ms)] if interval_ms > self._times.warntime_ms else []
 
     def _both_ways(self, beat: Heartbeat, peer: _Peer, now_ms: int) -> list[Event]:
-        incarnation, losses = beat.hears.get(self._node, (-1, 0))
-        hears_us = incarnation == self._incarnation
+        _, losses = beat.hears.get(self._node, (-1, 0))
+        hears_us = self._hears_us(beat)
         facts: list[Event] = []
         if peer.is_up and (not hears_us or losses != peer.its_losses):
             facts.append(self._lose(beat.node, peer, now_ms))
@@ -149,6 +149,10 @@ class Liveness:
                 facts.append(PeerReturned(beat.node, now_ms - peer.lost_ms))
             facts.append(PeerHeard(beat.node, beat.incarnation))
         return facts
+
+    def _hears_us(self, beat: Heartbeat) -> bool:
+        """In this life. A goodbye that does not is no goodbye to this node: somebody may send a recorded one again."""
+        return beat.hears.get(self._node, (-1, 0))[0] == self._incarnation
 
     # Silence
 

@@ -100,5 +100,12 @@ def test_a_peer_that_leaves_is_not_lost():
     assert machine.deadline(5_000) == []
 
 
+def test_a_goodbye_to_an_earlier_life_of_this_node_is_none():
+    """Recorded and sent again, it would make a node that runs count as one that stopped in order."""
+    machine = liveness()
+    facts = [*machine.heartbeat(beat(9, hears=6, leaving=True), "eth1", 0), *machine.deadline(1_000)]
+    assert facts == [LinkUp("n2", "eth1"), LinkDead("n2", "eth1")]
+
+
 def test_an_unknown_node_is_not_heard():
     assert liveness().heartbeat(Heartbeat("stranger", 1, 1, {"n1": (7, 0)}), "eth1", 0) == []
