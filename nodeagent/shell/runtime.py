@@ -255,10 +255,21 @@ class Runtime:
         self.report(fact.MessageReceived(peer, envelope.incarnation, envelope.message))
 
     def link_trouble(self, link: str, reason: str) -> None:
-        self._log.remark("link trouble", link=link, reason=reason or "over")
+        self._warn(
+            f"heartbeats cannot leave over {link}: {reason}" if reason else f"heartbeats leave over {link} again"
+        )
 
     def dropped(self, count: int, link: str, address: str) -> None:
-        self._log.remark("datagrams dropped", count=count, link=link, address=address)
+        self._warn(
+            f"{count} packets on {link}, the last of them from {address}, were dropped: no key of authkeys opens them, "
+            "they are old, or ha.cf does not name their sender"
+        )
+
+    def warned(self, text: str) -> None:
+        self._warn(text)
+
+    def _warn(self, text: str) -> None:
+        self._log.line("nodeagent", "warning", text)
 
     # The door's handler
 

@@ -72,6 +72,9 @@ class Ear:
     def dropped(self, count: int, link: str, address: str) -> None:
         self._say({"dropped": count})
 
+    def warned(self, text: str) -> None:
+        self._say({"warning": text})
+
 
 async def be_target(port: int) -> None:
     """pm01: says everything on standard output, leaves when standard input ends."""

@@ -16,7 +16,7 @@ from nodeagent.config import Engine, Link, Medium, Settings
 from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLeft, PeerLost
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
 from nodeagent.shell.engines.seal import WINDOW, Opener, Sealer
-from nodeagent.shell.engines.secure_tcp import Identity
+from nodeagent.shell.engines.secure_tcp import HANDSHAKE_S, Identity
 from nodeagent.shell.engines.streams import Streams
 
 SECRET = b"0123456789abcdef0123456789abcdef"
@@ -253,6 +253,9 @@ class Ear:
     def dropped(self, count: int, link: str, address: str) -> None:
         pass
 
+    def warned(self, text: str) -> None:
+        raise AssertionError(text)
+
     async def until(self, ready: Callable[[], bool]) -> None:
         async with asyncio.timeout(20):
             while not ready():
@@ -332,8 +335,12 @@ async def test_an_engine_whose_agent_died_is_lost_within_the_dead_time(
 
 async def test_a_crowd_of_strangers_does_not_keep_the_peer_out(wire: Wire) -> None:
     crowd = [await asyncio.open_connection("127.0.0.2", wire.port) for _ in range(200)]
+    began = asyncio.get_running_loop().time()
     wire.streams["pm01"].send("pm02", b"still here")
     assert await wire.until("pm02", lambda got: len(got) == 1) == [b"still here"]
+    assert asyncio.get_running_loop().time() - began < HANDSHAKE_S, (
+        "the peer need not wait until the crowd is sent away"
+    )
     for _, writer in crowd:
         writer.close()
 

@@ -35,6 +35,7 @@ from nodeagent.shell.engines.notes import (
     Order,
     Pulse,
     Rekey,
+    Warned,
 )
 from nodeagent.shell.engines.seal import Opener, Sealer
 
@@ -53,7 +54,8 @@ def now_ms() -> int:
 class Beating:
     """The loop of the process."""
 
-    def __init__(self, agent: socket.socket, begin: Begin) -> None:
+    def __init__(self, agent: socket.socket, begin: Begin, warnings: list[str]) -> None:
+        """`warnings`: what of its protection the system did not allow."""
         now = now_ms()
         self._agent = agent
         self._begin = begin
@@ -76,8 +78,9 @@ class Beating:
         self._dropped = 0
         self._dropped_from = "", ""
         self._drop_note_ms = 0
-        self._watchdog = _open_watchdog(begin.watchdog)
         self._untold: deque[bytes] = deque()
+        self._watchdog = self._open_watchdog(begin.watchdog)
+        self._tell([Warned(text) for text in warnings])
 
     def run(self) -> None:
         while not self._is_leaving:
@@ -133,26 +136,33 @@ class Beating:
         for link in self._links:
             link.send(self._sealer.seal(plain))
 
+    def _open_watchdog(self, device: str) -> int:
+        if not device:
+            return -1
+        try:
+            return os.open(device, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self._tell([Warned(f"watchdog {device}: {error.strerror}; a machine that hangs is not rebooted by it")])
+            return -1
+
     def _look_at_links(self, now: int) -> None:
         for link in self._links:
             before = link.fileno()
-            if link.look(now):
+            if link.look(now) or link.fileno() != before:
                 self._listen_to(link, before)
             if self._troubles[link.link.name] != link.error:
                 self._troubles[link.link.name] = link.error
                 self._tell([LinkTrouble(link.link.name, link.error)])
 
     def _listen_to(self, link: LinkSocket, before: int) -> None:
-        for descriptor, known in tuple(self._by_descriptor.items()):
-            if known is link:
-                del self._by_descriptor[descriptor]
-                with contextlib.suppress(KeyError, OSError):
-                    self._poll.unregister(descriptor)
-        if before >= 0 and before != link.fileno():
-            with contextlib.suppress(KeyError, OSError):
+        """A closed socket that is still polled is always ready: this process would never rest again."""
+        if before >= 0:
+            self._by_descriptor.pop(before, None)
+            with contextlib.suppress(KeyError):
                 self._poll.unregister(before)
-        self._by_descriptor[link.fileno()] = link
-        self._poll.register(link.fileno(), select.POLLIN)
+        if link.fileno() >= 0:
+            self._by_descriptor[link.fileno()] = link
+            self._poll.register(link.fileno(), select.POLLIN)
 
     # Receiving
 
@@ -240,15 +250,6 @@ class Beating:
 _DECODE_ORDER = msgspec.msgpack.Decoder(Order)
 
 
-def _open_watchdog(device: str) -> int:
-    if not device:
-        return -1
-    try:
-        return os.open(device, os.O_WRONLY | os.O_CLOEXEC)
-    except OSError:
-        return -1
-
-
 def _close_watchdog(descriptor: int) -> None:
     """`V` disarms it: a node that leaves must not be rebooted."""
     if descriptor >= 0:
@@ -256,13 +257,20 @@ def _close_watchdog(descriptor: int) -> None:
         os.close(descriptor)
 
 
-def become_undelayable(priority: int) -> None:
-    """Real-time priority, locked memory, last to be killed for want of it; an ordinary user's demo does without."""
-    with contextlib.suppress(OSError):
+def become_undelayable(priority: int) -> list[str]:
+    """Real-time priority, locked memory, last to be killed for want of it; what of it the system does not allow."""
+    refused = []
+    try:
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(priority))
+    except OSError as error:
+        refused.append(f"no real-time priority for heartbeats: {error.strerror}; a busy machine may look dead")
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("-1000")
-    ctypes.CDLL(None).mlockall(_MCL_CURRENT_AND_FUTURE)
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT_AND_FUTURE):
+        reason = os.strerror(ctypes.get_errno())
+        refused.append(f"no locked memory for heartbeats: {reason}; a machine that swaps may look dead")
+    return refused
 
 
 def main() -> NoReturn:
@@ -271,10 +279,9 @@ def main() -> NoReturn:
     agent = socket.socket(fileno=int(sys.argv[1]))
     begin = _DECODE_ORDER.decode(agent.recv(_PACKET_BYTES_MAX))
     assert isinstance(begin, Begin)
-    if begin.realtime_priority:
-        become_undelayable(begin.realtime_priority)
+    warnings = become_undelayable(begin.realtime_priority) if begin.realtime_priority else []
     agent.setblocking(False)
-    Beating(agent, begin).run()
+    Beating(agent, begin, warnings).run()
     sys.exit(0)
 
 

@@ -29,6 +29,7 @@ from nodeagent.shell.engines.notes import (
     Order,
     Pulse,
     Rekey,
+    Warned,
 )
 from nodeagent.shell.engines.secure_tcp import Identity
 from nodeagent.shell.engines.streams import Streams
@@ -53,6 +54,9 @@ class Listener(Protocol):
 
     def dropped(self, count: int, link: str, address: str) -> None:
         """Datagrams of strangers, or with a key that is not in authkeys."""
+
+    def warned(self, text: str) -> None:
+        """What the system does not allow the beating process."""
 
 
 class HeartbeatEngine:
@@ -181,6 +185,8 @@ class HeartbeatEngine:
                     self._spawn(self._listen_anew(link))
             case Dropped(count, link, address):
                 self._listener.dropped(count, link, address)
+            case Warned(text):
+                self._listener.warned(text)
 
     def _take_fact(self, event: Event) -> None:
         """Streams first: when the listener answers, its messages must go to the peer's present life."""

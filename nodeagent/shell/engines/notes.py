@@ -104,4 +104,10 @@ class Dropped(msgspec.Struct, frozen=True, tag=True):
     address: str
 
 
-Note = Fact | AddressSeen | LinkTrouble | Dropped
+class Warned(msgspec.Struct, frozen=True, tag=True):
+    """A sentence for the operator: what the system does not allow this process."""
+
+    text: str
+
+
+Note = Fact | AddressSeen | LinkTrouble | Dropped | Warned

@@ -262,7 +262,8 @@ class Streams:
         self._addresses: dict[str, dict[str, str]] = {peer: {} for peer in peers}
         """peer -> link -> the address its last authenticated heartbeat came from"""
         self._peers = {peer: PeerStream(peer, self) for peer in peers}
-        self._knocking: set[SecureConnection] = set()
+        self._knocking: dict[SecureConnection, None] = {}
+        """The oldest first."""
         self._open: dict[str, int] = {}
         """The peers that are heard, with the incarnation."""
         self._servers: dict[str, asyncio.Server] = {}
@@ -347,13 +348,16 @@ class Streams:
 
     # Called by the connections
 
-    def knocks(self, connection: SecureConnection) -> bool:
-        """Strangers are given two seconds to prove a key, and only so many of them at a time."""
-        self._knocking = {one for one in self._knocking if not one.ready.done()}
-        if len(self._knocking) >= KNOCKING_MAX:
-            return False
-        self._knocking.add(connection)
-        return True
+    def knocks(self, connection: SecureConnection) -> None:
+        """Strangers are given two seconds to prove a key, and only so many of them at a time: a crowd that says
+        nothing must not keep out a peer, which proves its key at once.
+        """
+        self._knocking = {one: None for one in self._knocking if not one.ready.done()}
+        while len(self._knocking) >= KNOCKING_MAX:
+            oldest = next(iter(self._knocking))
+            del self._knocking[oldest]
+            oldest.close()
+        self._knocking[connection] = None
 
     def is_peer(self, name: str) -> bool:
         return name in self._open

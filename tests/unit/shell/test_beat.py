@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from hacluster.protocol.peers import Heartbeat, heartbeat_of
 from nodeagent.config import Link, Medium
-from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse, Rekey
+from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse, Rekey, Warned
 from nodeagent.shell.engines.seal import Opener, Sealer
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -25,7 +26,7 @@ PATIENCE_S = 10.0
 class Beating:
     """The process, the agent's end of its socket pair, and a peer's UDP socket."""
 
-    def __init__(self, hung_after_ms: int = 60_000) -> None:
+    def __init__(self, hung_after_ms: int = 60_000, watchdog: str = "") -> None:
         self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.peer.bind(("127.0.0.2", 0))
         self.peer.settimeout(PATIENCE_S)
@@ -43,8 +44,8 @@ class Beating:
         self.tell(
             Begin(
                 node="pm01", peers=("pm02",), cluster="c", incarnation=7, links=(link,), keys={1: KEY}, sending_key=1,
-                keepalive_ms=20, warntime_ms=100, deadtime_ms=200, initdead_ms=500, realtime_priority=0, watchdog="",
-                hung_after_ms=hung_after_ms,
+                keepalive_ms=20, warntime_ms=100, deadtime_ms=200, initdead_ms=500, realtime_priority=0,
+                watchdog=watchdog, hung_after_ms=hung_after_ms,
             )
         )  # fmt: skip
 
@@ -146,6 +147,33 @@ def test_a_leaving_node_says_so_before_it_ends(beating: Beating) -> None:
         pass
     assert last is not None
     assert last.is_leaving
+
+
+def test_the_watchdog_is_fed_with_every_heartbeat_and_disarmed_by_a_goodbye(tmp_path: Path) -> None:
+    device = tmp_path / "watchdog"
+    device.touch()
+    beating = Beating(watchdog=str(device))
+    try:
+        for _ in range(4):
+            beating.beat()
+        assert device.read_bytes().startswith(b"\0\0\0")
+        assert b"V" not in device.read_bytes()
+        beating.tell(Leave())
+        assert beating.process.wait(PATIENCE_S) == 0
+        assert device.read_bytes().endswith(b"\0V")
+    finally:
+        beating.close()
+
+
+def test_a_watchdog_that_is_not_there_is_told_and_heartbeats_go_on(tmp_path: Path) -> None:
+    beating = Beating(watchdog=str(tmp_path / "none"))
+    try:
+        note = beating.note()
+        assert isinstance(note, Warned)
+        assert note.text.startswith(f"watchdog {tmp_path}/none: No such file")
+        assert beating.beat().node == "pm01"
+    finally:
+        beating.close()
 
 
 def test_an_agent_that_hangs_for_too_long_is_not_beaten_for() -> None:
