@@ -96,7 +96,7 @@ def statements_of(configuration: Element, *, hide_secrets: bool = True) -> dict[
     """`group grpPg` -> its crm statement, in the order of `configure show`."""
     return {
         f"{printed.kind} {printed.id}": _as_seen(printed.text)
-        for printed in statements(configuration, hide_secrets=hide_secrets, names=False)
+        for printed in statements(configuration, hide_secrets=hide_secrets, as_crmsh=True)
     }
 
 

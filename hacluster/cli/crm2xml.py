@@ -19,12 +19,14 @@ def main(argv: list[str]) -> int:
     parsed = read(argv, USAGE)
     if isinstance(parsed, int):
         return parsed
+    if has_errors(parsed.problems):
+        return 1
     print(to_xml(parsed.configuration), end="")
     return 2 if parsed.problems else 0
 
 
 def read(argv: list[str], usage: str) -> Parsed | int:
-    """The parsed file of a command line, or an exit code: 2 for a wrong call, 1 for a wrong text."""
+    """The parsed file of a command line, its problems told, or an exit code: 2 for a wrong call, 1 for no text."""
     nodes: tuple[str, ...] = ()
     rest = list(argv)
     if "--nodes" in rest:
@@ -43,13 +45,13 @@ def read(argv: list[str], usage: str) -> Parsed | int:
     except (OSError, UnicodeDecodeError) as error:
         print(f"{rest[0]}: {error}", file=sys.stderr)
         return 1
-    parsed = _with_base_nodes(parse(text, nodes=nodes), nodes)
+    parsed = with_base_nodes(parse(text, nodes=nodes), nodes)
     for problem in parsed.problems:
         print(f"{problem.severity.value}: {problem.line()}", file=sys.stderr)
-    return 1 if has_errors(parsed.problems) else parsed
+    return parsed
 
 
-def _with_base_nodes(parsed: Parsed, nodes: tuple[str, ...]) -> Parsed:
+def with_base_nodes(parsed: Parsed, nodes: tuple[str, ...]) -> Parsed:
     """The nodes that the cluster has already, numbered as a cluster numbers them, in front of those of the text."""
     section = parsed.configuration.find("nodes") or Element("nodes")
     numbers = {name: str(number) for number, name in enumerate(nodes, start=1)}

@@ -5,6 +5,8 @@ Reads the words after the keyword; gives one `<rsc_…>` element (reference/crm-
 
 from __future__ import annotations
 
+import re
+
 from hacluster.cib.model import Element
 from hacluster.cib.problems import ProblemKind, Severity
 from hacluster.crm.ids import Ids
@@ -28,8 +30,16 @@ BRACKETS = ProblemKind(
     cure_en="write ( a b ) or [ a b ]",
     cure_ja="( a b ) または [ a b ] の形で記述してください",
 )
-_OPTIONS = ("symmetrical", "node-attribute", "loss-policy", "score", "kind", "node_attribute")
-_BOOLEANS = ("true", "false", "yes", "no", "on", "off", "y", "n", "1", "0")
+EMPTY_SET = ProblemKind(
+    "crm.empty-set",
+    Severity.ERROR,
+    en="a set with no resource stands here",
+    ja="リソースの無い括弧があります",
+    cure_en="name its resources, or take the brackets away",
+    cure_ja="リソースを記述するか、括弧を取り除いてください",
+)
+_YES = ("true", "yes", "on", "y", "1")
+_NO = ("false", "no", "off", "n", "0")
 _KINDS = ("Mandatory", "Optional", "Serialize")
 
 
@@ -54,7 +64,7 @@ def location(words: Words, context: Context) -> Read:
     for option in ("role", "resource-discovery", "role"):
         found = words.option(option)
         if found is not None:
-            attributes[option] = words.role(found) if option == "role" else found
+            attributes[option] = words.own_role(found) if option == "role" else found
     if words.next == "rule":
         while words.next == "rule":
             words.take()
@@ -70,9 +80,9 @@ def _score_and_node(words: Words, name: str) -> dict[str, str]:
     score = words.take("the score or a rule", form)
     if not score.endswith(":"):
         words.fail(MISSING, what="the colon after the score", form=form)
-    stored = score_attributes(score[:-1])
-    if stored is None or "score" not in stored:
-        words.fail(BAD_SCORE, text=score[:-1])
+    stored = score_attributes(score[:-1]) or {"score-attribute": score[:-1]}
+    if "score" not in stored:
+        words.doubt(BAD_SCORE, text=score[:-1])
     return {**stored, "node": words.take("the node", form)}
 
 
@@ -112,6 +122,8 @@ def _sets(words: Words, members: list[str], name: str, ids: Ids, kind: str) -> l
             close()
             opened = word
         elif word in (")", "]") and opened == {")": "(", "]": "["}[word]:
+            if not current:
+                words.fail(EMPTY_SET)
             close()
             opened = ""
         elif not word or word.strip("()[]") == "":
@@ -140,26 +152,35 @@ def _one_set(
         attributes["require-all"] = "false"
     if options.get("sequential", "false" if opened else "true") != "true":
         attributes["sequential"] = "false"
-    if options.get("require-all") and opened != "[":
-        attributes["require-all"] = options["require-all"]
+    needs_all = options.get("require-all")
+    if opened == "[" and needs_all == "true":
+        del attributes["require-all"]
+    elif needs_all and opened != "[":
+        attributes["require-all"] = needs_all
     if detail:
         attributes[kind] = words.role(detail) if kind == "role" else words.one_of(detail, ACTIONS, "action")
     return Element("resource_set", attributes, tuple(Element("resource_ref", {"id": member}) for member in members))
 
 
-def _take_members(words: Words) -> tuple[list[str], dict[str, str]]:
+_BRACKETED = re.compile(r"[(\[]|[)\]]|[^()\[\]]+")
+
+
+def _take_members(words: Words, option: str) -> tuple[list[str], str]:
+    """(resources and brackets, the value of the one option that the statement knows)"""
     members: list[str] = []
-    options: dict[str, str] = {}
+    chosen = ""
     while not words.at_end:
         word = words.take()
         key, equals, value = word.partition("=")
-        if equals and key in _OPTIONS:
-            options[key.replace("_", "-")] = value
+        if equals and key == option:
+            chosen = value
         elif equals and key not in ("sequential", "require-all"):
-            words.fail(UNEXPECTED, word=word, cure=", ".join(_OPTIONS))
-        else:
+            words.fail(UNEXPECTED, word=word, cure=f"{option}=")
+        elif equals or not word:
             members.append(word)
-    return members, options
+        else:
+            members += _BRACKETED.findall(word)
+    return members, chosen
 
 
 def _is_simple(members: list[str]) -> bool:
@@ -172,9 +193,10 @@ def _is_simple(members: list[str]) -> bool:
 def colocation(words: Words, context: Context) -> Read:
     name = words.id("the id", "colocation ID SCORE: RSC WITH")
     attributes = {"id": name, **_leading_score(words, f"colocation {name} SCORE: RSC WITH")}
-    members, options = _take_members(words)
-    attributes |= {key: value for key, value in options.items() if key == "node-attribute"}
-    _must_be_several(words, members, "colocation", name)
+    members, attribute = _take_members(words, "node-attribute")
+    if attribute:
+        attributes["node-attribute"] = attribute
+    _expect_several(words, members, "colocation", name)
     if not _is_simple(members):
         forced = [word for word in members if word != "_rsc_set_"]
         return _read(Element("rsc_colocation", attributes, tuple(_sets(words, forced, name, context.ids, "role"))))
@@ -196,9 +218,12 @@ def _leading_score(words: Words, form: str) -> dict[str, str]:
     return stored
 
 
-def _must_be_several(words: Words, members: list[str], kind: str, name: str) -> None:
-    if len([word for word in members if word not in ("(", ")", "[", "]", "_rsc_set_") and "=" not in word]) < 2:
-        words.fail(LONELY, what=kind, id=name)
+def _expect_several(words: Words, members: list[str], kind: str, name: str) -> None:
+    named = [word for word in members if word not in ("(", ")", "[", "]", "_rsc_set_") and "=" not in word]
+    if not named:
+        words.fail(MISSING, what="the resources", form=f"{kind} {name} … RSC RSC")
+    if len(named) < 2:
+        words.doubt(LONELY, what=kind, id=name)
 
 
 # ---------------------------------------------------------------- order
@@ -209,14 +234,11 @@ def order(words: Words, context: Context) -> Read:
     attributes = {"id": name}
     if words.next.endswith(":") and len(words.next) > 1:
         attributes["kind"] = _kind_of(words, words.take()[:-1])
-    members, options = _take_members(words)
-    if "kind" in options:
-        attributes["kind"] = words.one_of(options["kind"], _KINDS, "kind")
-    if "score" in options:
-        attributes["kind"] = _kind_of(words, options["score"])
-    if "symmetrical" in options:
-        attributes["symmetrical"] = words.one_of(options["symmetrical"], _BOOLEANS, "symmetrical")
-    _must_be_several(words, members, "order", name)
+    members, symmetrical = _take_members(words, "symmetrical")
+    if symmetrical:
+        is_so = words.one_of(symmetrical, (*_YES, *_NO), "symmetrical") in _YES
+        attributes["symmetrical"] = "true" if is_so else "false"
+    _expect_several(words, members, "order", name)
     if not _is_simple(members):
         forced = [word for word in members if word != "_rsc_set_"]
         return _read(Element("rsc_order", attributes, tuple(_sets(words, forced, name, context.ids, "action"))))
@@ -247,11 +269,9 @@ def ticket(words: Words, context: Context) -> Read:
     if not found.endswith(":"):
         words.fail(MISSING, what="the colon after the ticket", form=f"rsc_ticket {name} TICKET: RSC")
     attributes = {"id": name, "ticket": found[:-1]}
-    members, options = _take_members(words)
-    if "loss-policy" in options:
-        attributes["loss-policy"] = words.one_of(
-            options["loss-policy"], ("stop", "demote", "fence", "freeze"), "loss-policy"
-        )
+    members, policy = _take_members(words, "loss-policy")
+    if policy:
+        attributes["loss-policy"] = words.one_of(policy, ("stop", "demote", "fence", "freeze"), "loss-policy")
     if not members:
         words.fail(MISSING, what="the resource", form=f"rsc_ticket {name} {found} RSC")
     if len(members) > 1:

@@ -24,3 +24,8 @@ class Ids:
         self._next[base] = number + 1
         self._taken.add(f"{base}-{number}")
         return f"{base}-{number}"
+
+    def numbered(self, owner: str) -> str:
+        """`owner-0`, `owner-1` …: for parts that have no name of their own."""
+        self._taken.add(owner)
+        return self.new(owner)

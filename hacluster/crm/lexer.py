@@ -1,7 +1,8 @@
 """crm text → statements of words.
 
 Reads the whole text; gives one `Statement` for each logical line, with the line it begins on, or Problems. Words are
-split as a POSIX shell splits them: blanks separate, quotes join, a backslash at the end of a line joins the next one.
+split as a POSIX shell splits them: blanks separate, quotes join, a backslash takes the next character as it is, and at
+the end of a line it joins the next one.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ class Statement(msgspec.Struct, frozen=True):
     """The line it begins on, from 1."""
     words: tuple[str, ...]
     comments: tuple[str, ...] = ()
-    """The comment lines in front of it, without their `#`."""
+    """The comment lines in front of it, with their `#`."""
 
     @property
     def place(self) -> str:
@@ -70,7 +71,7 @@ def lex(text: str) -> Lexed:
     for line, logical in _logical_lines(text, problems):
         content = logical.strip(_BLANKS + "\n")
         if content.startswith("#"):
-            comments.append(content.lstrip("#").strip())
+            comments.append(content)
         elif content:
             words = _raw_xml(content) or _split(logical, line, problems)
             if words is not None:
@@ -130,7 +131,7 @@ def _split(text: str, line: int, problems: list[Problem]) -> tuple[str, ...] | N
                 words.append("".join(current))
                 current = None
             position += 1
-        elif char == "\\" and text[position + 1 : position + 2] in ("'", '"'):
+        elif char == "\\" and text[position + 1 : position + 2] not in ("", "\n"):
             current = current if current is not None else []
             current.append(text[position + 1])
             position += 2
@@ -154,7 +155,10 @@ def _split(text: str, line: int, problems: list[Problem]) -> tuple[str, ...] | N
 
 
 def _quoted(text: str, begin: int) -> tuple[int, str]:
-    """(position after the closing quote or -1, content). In double quotes a backslash takes a quote or itself."""
+    """(position after the closing quote or -1, content). In double quotes a backslash takes a quote or itself.
+
+    A value that goes on in the next line holds neither the line's end nor the blanks that the next one begins with.
+    """
     quote = text[begin]
     found: list[str] = []
     position = begin + 1
@@ -165,6 +169,9 @@ def _quoted(text: str, begin: int) -> tuple[int, str]:
         if quote == '"' and char == "\\" and text[position + 1 : position + 2] in ('"', "\\"):
             position += 1
             char = text[position]
-        found.append(char)
         position += 1
+        if char == "\n":
+            position += len(text[position:]) - len(text[position:].lstrip(_BLANKS))
+        else:
+            found.append(char)
     return -1, ""

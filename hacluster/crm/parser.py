@@ -6,12 +6,14 @@ and clones after everything has been read, so that statements may stand in any o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
 
 from hacluster.cib.model import COMMENT, CONFIGURATION_SECTIONS, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
+from hacluster.cib.values import duration_ms
 from hacluster.crm.ids import Ids
 from hacluster.crm.lexer import Statement, lex
 from hacluster.crm.reading import Context, Read
@@ -58,6 +60,22 @@ INSIDE_ITSELF = ProblemKind(
     cure_en="take it out of its members",
     cure_ja="メンバーから外してください",
 )
+NESTING = ProblemKind(
+    "crm.nesting",
+    Severity.ERROR,
+    en="{member}, a {kind}, can't be a member of the {container_kind} {container}",
+    ja="{kind} である {member} は {container_kind} {container} のメンバーにできません",
+    cure_en="a group or bundle holds primitives, a clone or ms one primitive or group",
+    cure_ja="group と bundle には primitive を、clone と ms には primitive または group を 1 つだけ指定できます",
+)
+MONITORED_ALREADY = ProblemKind(
+    "crm.monitored",
+    Severity.ERROR,
+    en="{id} has a monitor with interval {interval} already",
+    ja="{id} には間隔 {interval} の monitor が既にあります",
+    cure_en="give it another interval",
+    cure_ja="別の間隔を指定してください",
+)
 SAME_INTERVAL = ProblemKind(
     "crm.same-interval",
     Severity.WARNING,
@@ -68,7 +86,13 @@ SAME_INTERVAL = ProblemKind(
 )
 
 _SETS = ("instance_attributes", "meta_attributes", "utilization", "operations")
-_IMPLIED = ("colocation", "order", "location", "clone", "group", "primitive")
+_MEMBERS = {
+    "group": ("primitive",),
+    "clone": ("primitive", "group"),
+    "master": ("primitive", "group"),
+    "bundle": ("primitive",),
+}
+"""container -> what it may hold"""
 
 
 class Parsed(msgspec.Struct, frozen=True):
@@ -77,6 +101,8 @@ class Parsed(msgspec.Struct, frozen=True):
     problems: tuple[Problem, ...]
     lines: dict[str, int] = {}
     """id of each object -> the line its statement begins on"""
+    is_complete: bool = True
+    """Whether every statement is in the configuration, the doubtful ones included."""
 
     @property
     def is_usable(self) -> bool:
@@ -94,7 +120,11 @@ def parse(text: str, *, nodes: Iterable[str] = (), known: Iterable[Element] = ()
     """`nodes`: nodes the CIB has already; `known`: objects it has, which constraints and groups may refer to."""
     lexed = lex(text)
     assembly = _Assembly(nodes, known)
-    assembly.problems += lexed.problems
+    for problem in lexed.problems:
+        if problem.severity is Severity.ERROR:
+            assembly.lose(problem)
+        else:
+            assembly.problems.append(problem)
     for statement in lexed.statements:
         assembly.take(statement)
     return assembly.finish()
@@ -108,6 +138,7 @@ class _Assembly:
         self._objects: dict[str, _Object] = {}
         self._sections: dict[str, list[Element]] = {}
         self._monitors: list[tuple[str, Element, Statement]] = []
+        self._is_complete = True
 
     # ------------------------------------------------------------ reading
 
@@ -119,22 +150,31 @@ class _Assembly:
         if reader is None:
             close = [known for known in READERS if known[:3] == keyword.lower()[:3]]
             cure = f"did you mean {close[0]}?" if close else "begin with primitive, group, location, property …"
-            self.problems.append(UNKNOWN_KEYWORD.at(statement.place, word=keyword, cure=cure))
+            self.lose(UNKNOWN_KEYWORD.at(statement.place, word=keyword, cure=cure))
             return
-        rest = statement.words[1:]
+        words = Words(Statement(statement.line, statement.words[1:], statement.comments))
         try:
-            read = reader(Words(Statement(statement.line, rest, statement.comments)), self._context)
+            read = reader(words, self._context)
         except Mistake as mistake:
-            self.problems.append(mistake.problem)
+            self.lose(mistake.problem)
             return
+        self.problems += words.doubts
         self._keep(read, statement)
+
+    def lose(self, problem: Problem) -> None:
+        """A statement can't be taken into the configuration."""
+        self.problems.append(problem)
+        self._is_complete = False
 
     def _keep(self, read: Read, statement: Statement) -> None:
         if read.monitor_of:
             self._monitors.append((read.monitor_of, read.elements[0], statement))
             return
+        if read.section == "fencing-topology" and self._sections.get(read.section):
+            self.lose(DUPLICATE_ID.at(statement.place, id="fencing_topology", other="a line above"))
+            return
+        comments = tuple(Element(COMMENT, text=_in_xml(comment)) for comment in statement.comments)
         for element in read.elements:
-            comments = tuple(Element(COMMENT, text=f" {comment} ") for comment in statement.comments)
             if element.tag in ("cluster_property_set", "meta_attributes"):
                 self._merge_set(read.section, element)
                 continue
@@ -149,7 +189,7 @@ class _Assembly:
         other = self._objects.get(element.id)
         if other is not None and not (element.tag.startswith("acl") and other.element.tag != element.tag):
             place = f"line {other.statement.line}"
-            self.problems.append(DUPLICATE_ID.at(statement.place, id=element.id, other=place))
+            self.lose(DUPLICATE_ID.at(statement.place, id=element.id, other=place))
             return False
         self._objects[element.id] = _Object(element, members, statement)
         return True
@@ -180,7 +220,7 @@ class _Assembly:
         children = tuple(Element(tag, {}, tuple(self._sections.get(tag, ()))) for tag in sections)
         configuration = _resolved_references(Element("configuration", {}, children))
         lines = {name: found.statement.line for name, found in self._objects.items()}
-        return Parsed(configuration, tuple(self.problems), lines)
+        return Parsed(configuration, tuple(self.problems), lines, self._is_complete)
 
     @staticmethod
     def _is_resource(element: Element) -> bool:
@@ -193,25 +233,41 @@ class _Assembly:
         for resource, operation, statement in self._monitors:
             found = self._objects.get(resource)
             if found is None or found.element.tag != "primitive":
-                self.problems.append(UNKNOWN_RESOURCE.at(statement.place, owner="monitor", name=resource))
+                self.lose(UNKNOWN_RESOURCE.at(statement.place, owner="monitor", name=resource))
                 continue
             operations = found.element.find("operations") or Element("operations")
+            others = {duration_ms(op.get("interval")) for op in operations.all("op") if op.get("name") == "monitor"}
+            if duration_ms(operation.get("interval")) in others:
+                self.lose(MONITORED_ALREADY.at(statement.place, id=resource, interval=operation.get("interval")))
+                continue
             without = tuple(child for child in found.element.children if child.tag != "operations")
             found.element = found.element.with_children((*without, operations.with_child(operation)))
 
     def _link_members(self) -> None:
         for name, found in self._objects.items():
             for member in found.members:
-                child = self._objects.get(member)
-                if child is None or not self._is_resource(child.element):
-                    if member not in self._known:
-                        self.problems.append(UNKNOWN_RESOURCE.at(found.statement.place, owner=name, name=member))
-                elif child.parent:
-                    self.problems.append(TWO_PARENTS.at(found.statement.place, name=member, other=child.parent))
-                elif self._is_inside(name, member):
-                    self.problems.append(INSIDE_ITSELF.at(found.statement.place, name=member))
-                else:
-                    child.parent = name
+                problem = self._why_no_member(name, found, member)
+                if problem is not None:
+                    self.lose(problem)
+                elif member in self._objects:
+                    self._objects[member].parent = name
+
+    def _why_no_member(self, name: str, found: _Object, member: str) -> Problem | None:
+        place = found.statement.place
+        child = self._objects.get(member)
+        if child is not None and not self._is_resource(child.element):
+            child = None
+        element = child.element if child is not None else self._known.get(member)
+        if element is None:
+            return UNKNOWN_RESOURCE.at(place, owner=name, name=member)
+        if child is not None and child.parent:
+            return TWO_PARENTS.at(place, name=member, other=child.parent)
+        if child is not None and self._is_inside(name, member):
+            return INSIDE_ITSELF.at(place, name=member)
+        if element.tag not in _MEMBERS.get(found.element.tag, ()):
+            kinds = {"kind": element.tag, "container_kind": found.element.tag}
+            return NESTING.at(place, member=member, container=name, **kinds)
+        return None
 
     def _is_inside(self, name: str, container: str) -> bool:
         """Whether a container is this object or holds it, directly or further out."""
@@ -249,12 +305,18 @@ class _Assembly:
 
     def _check_references(self) -> None:
         tags = {tag.id for tag in self._sections.get("tags", [])}
-        known = self._objects.keys() | self._known.keys() | tags
+        resources = {name for name, found in self._objects.items() if self._is_resource(found.element)}
+        known = resources | self._known.keys() | tags
         for constraint in self._sections.get("constraints", []):
             for name in _named_resources(constraint):
                 if name not in known:
                     place = self._objects[constraint.id].statement.place if constraint.id in self._objects else ""
-                    self.problems.append(UNKNOWN_RESOURCE.at(place, owner=constraint.id, name=name))
+                    self.lose(UNKNOWN_RESOURCE.at(place, owner=constraint.id, name=name))
+
+
+def _in_xml(comment: str) -> str:
+    """The comment as XML can hold it: without two hyphens beside each other, and not ending in one."""
+    return re.sub("-(?=-|$)", "- ", comment)
 
 
 def _named_resources(constraint: Element) -> list[str]:

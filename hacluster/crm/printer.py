@@ -8,14 +8,15 @@ configuration again, except for ids that nothing refers to (reference/crm-syntax
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import msgspec
 
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import COMMENT, Element
 from hacluster.crm.printing_constraints import print_constraint
-from hacluster.crm.printing_parts import CantSay, Style, joined, quoted, set_words
+from hacluster.crm.printing_parts import CantSay, Style, joined, plain, quoted, set_words
 
 _ORDER = (
     ("nodes", ("node",)),
@@ -40,24 +41,24 @@ class Printed(msgspec.Struct, frozen=True):
     text: str
 
 
-def statements(configuration: Element, *, hide_secrets: bool = False, names: bool = True) -> list[Printed]:
+def statements(configuration: Element, *, hide_secrets: bool = False, as_crmsh: bool = False) -> list[Printed]:
     """Every object as a statement, in the order of `configure show`.
 
-    `names`: print the ids that something refers to, so that the text can be loaded again. crmsh leaves them out.
+    `as_crmsh`: byte for byte what crmsh prints, even where that can't be loaded again (docs/decisions/0011).
     """
-    return list(_Printer(configuration, hide_secrets, names).all())
+    return list(_Printer(configuration, hide_secrets, as_crmsh).all())
 
 
-def show(configuration: Element, *, hide_secrets: bool = False, names: bool = True) -> str:
-    printed = statements(configuration, hide_secrets=hide_secrets, names=names)
+def show(configuration: Element, *, hide_secrets: bool = False, as_crmsh: bool = False) -> str:
+    printed = statements(configuration, hide_secrets=hide_secrets, as_crmsh=as_crmsh)
     return "".join(f"{found.text}\n" for found in printed)
 
 
 class _Printer:
-    def __init__(self, configuration: Element, hide_secrets: bool, names: bool) -> None:
+    def __init__(self, configuration: Element, hide_secrets: bool, as_crmsh: bool) -> None:
         self._configuration = configuration
         references = {e.attributes["id-ref"] for e in configuration.walk() if "id-ref" in e.attributes}
-        self._style = Style(frozenset(references), hide_secrets, names)
+        self._style = Style(frozenset(references), hide_secrets, as_crmsh)
 
     def _section(self, tag: str) -> Element:
         return self._configuration.find(tag) or Element(tag)
@@ -75,11 +76,11 @@ class _Printer:
             ("rsc_defaults", "meta_attributes", "rsc_defaults"),
             ("op_defaults", "meta_attributes", "op_defaults"),
         ):
-            for found in self._section(section).all(tag):
-                yield self._guarded(found, keyword, lambda e, k=keyword: _print_set(e, k, self._style))
+            for found in sorted(self._section(section).all(tag), key=_sort_key):
+                yield self._guarded(found, keyword, partial(_print_set, keyword, self._style), section)
         acls = self._section("acls")
-        for tag in ("acl_role", "acl_target", "acl_group", "acl_user"):
-            for element in sorted(acls.all(tag), key=_sort_key):
+        for tags in (("acl_role",), ("acl_target", "acl_group", "acl_user")):
+            for element in sorted(acls.all(*tags), key=_sort_key):
                 yield self._one(element)
         for element in sorted(self._section("alerts").all("alert"), key=_sort_key):
             yield self._one(element)
@@ -87,12 +88,14 @@ class _Printer:
     def _one(self, element: Element) -> Printed:
         return self._guarded(element, element.tag, self._print)
 
-    def _guarded(self, element: Element, kind: str, printer: object) -> Printed:
+    def _guarded(self, element: Element, kind: str, printer: Callable[[Element], str], section: str = "") -> Printed:
+        """`section`: where the element belongs, if its tag alone doesn't say."""
         try:
-            text = printer(_without_comments(element))  # type: ignore[operator]
+            text = printer(_without_comments(element))
         except CantSay:
-            text = _print_xml(element)
-        comments = "".join(f"# {child.text.strip()}\n" for child in element.all(COMMENT))
+            is_named = section.endswith("_defaults")
+            text = _print_xml(Element(section, {}, (element,)) if is_named else element)
+        comments = "".join(f"{_comment(child.text)}\n" for child in element.all(COMMENT))
         return Printed(element.id or element.get("uname"), kind, comments + text)
 
     def _print(self, element: Element) -> str:
@@ -107,35 +110,48 @@ class _Printer:
             case "bundle":
                 return _print_bundle(element, style)
             case "tag":
-                return " ".join(["tag", element.id, *(ref.id for ref in element.all("obj_ref"))])
+                return " ".join(["tag", element.id, *(plain(ref.id) for ref in element.all("obj_ref"))])
             case "alert":
                 return _print_alert(element, style)
             case "acl_role":
                 return _print_role(element)
             case "acl_target" | "acl_group":
-                return " ".join([element.tag, element.id, *(role.id for role in element.children)])
+                return joined([f"{element.tag} {plain(element.id)}", *(plain(role.id) for role in element.children)])
             case "acl_user":
-                return " ".join(["user", element.id, *(f"role:{role.id}" for role in element.children)])
+                return joined([f"user {plain(element.id)}", *map(_print_old_right, element.children)])
         return print_constraint(element, style)
 
     def _topology(self) -> Iterator[Printed]:
         section = self._section("fencing-topology")
         if not section.children:
             return
-        by_target: dict[str, list[Element]] = {}
-        for level in sorted(section.all("fencing-level"), key=lambda found: int(found.get("index", "0") or 0)):
-            by_target.setdefault(_target(level), []).append(level)
-        levels = {target: " ".join(level.get("devices") for level in found) for target, found in by_target.items()}
-        everyone = {f"{node.get('uname')}:" for node in self._section("nodes").all("node")}
-        if everyone and levels.keys() == everyone and len(set(levels.values())) == 1:
-            lines = [f"fencing_topology {next(iter(levels.values()))}"]
-        else:
-            lines = ["fencing_topology", *(f"{target} {levels[target]}" for target in sorted(levels))]
-        yield Printed("fencing_topology", "fencing_topology", joined(lines))
+        nodes = [node.get("uname") for node in self._section("nodes").all("node")]
+        try:
+            text = joined(_topology_lines(section, nodes))
+        except CantSay:
+            text = _print_xml(section)
+        yield Printed("fencing_topology", "fencing_topology", text)
+
+
+def _topology_lines(section: Element, nodes: list[str]) -> list[str]:
+    """The levels of each target, or those of all nodes in one line if they are the same everywhere."""
+    by_target: dict[str, list[str]] = {}
+    for level in sorted(section.all("fencing-level"), key=lambda found: int(found.get("index", "0") or 0)):
+        by_target.setdefault(plain(_target(level)), []).append(plain(level.get("devices")))
+    levels = {target: " ".join(devices) for target, devices in by_target.items()}
+    if nodes and levels.keys() == {f"{name}:" for name in nodes} and len(set(levels.values())) == 1:
+        return [f"fencing_topology {next(iter(levels.values()))}"]
+    kinds = ("pattern:", "attr:")
+    targets = sorted(levels, key=lambda target: (target.startswith(kinds), target.startswith("attr:"), target))
+    return ["fencing_topology", *(f"{target} {levels[target]}" for target in targets)]
 
 
 def _sort_key(element: Element) -> str:
-    return element.get("uname") if element.tag == "node" else element.id
+    return element.id
+
+
+def _comment(text: str) -> str:
+    return text.strip() if text.strip().startswith("#") else f"# {text.strip()}"
 
 
 def _with_members(section: Element) -> Iterator[Element]:
@@ -152,7 +168,20 @@ def _without_comments(element: Element) -> Element:
 
 
 def _print_xml(element: Element) -> str:
-    return "xml " + " \\\n".join(to_xml(element).rstrip("\n").split("\n"))
+    if element.tag == "node" and element.id == element.get("uname"):
+        shown = _made_ids_last(element, element.id)
+    else:
+        shown = element.mapping_children(lambda child: _made_ids_last(child, element.id))
+    return "xml " + " \\\n".join(to_xml(shown).rstrip("\n").split("\n"))
+
+
+def _made_ids_last(element: Element, owner: str) -> Element:
+    """crmsh writes the ids that it made from the owner's behind all other attributes."""
+    attributes = dict(element.attributes)
+    if element.id.startswith(owner) and element.tag not in ("resource_ref", "obj_ref", "recipient"):
+        attributes["id"] = attributes.pop("id")
+    children = element.mapping_children(lambda child: _made_ids_last(child, owner)).children
+    return Element(element.tag, attributes, children, element.text)
 
 
 def _target(level: Element) -> str:
@@ -176,8 +205,8 @@ def _print_node(element: Element, style: Style) -> str:
     if kind == "normal":
         raise CantSay
     head = ["node", f"{identity}:"] if identity != uname else ["node"]
-    head.append(f"{uname}:{kind}" if kind else uname)
-    lines = [" ".join([*head, *_description(element)])]
+    head.append(plain(f"{uname}:{kind}" if kind else uname))
+    lines = [" ".join(head), *_description(element)]
     for child in element.children:
         keyword = {"instance_attributes": "attributes", "utilization": "utilization"}.get(child.tag)
         if keyword is None:
@@ -197,8 +226,8 @@ _SET_KEYWORDS = {"instance_attributes": "params", "meta_attributes": "meta", "ut
 
 def _print_primitive(element: Element, style: Style) -> str:
     keyword = "rsc_template" if element.tag == "template" else "primitive"
-    agent = f"@{element.get('template')}" if element.get("template") else agent_of(element)
-    lines = [" ".join([keyword, element.id, agent, *_description(element)])]
+    agent = plain(f"@{element.get('template')}" if element.get("template") else agent_of(element))
+    lines = [" ".join([keyword, element.id, agent]), *_description(element)]
     for child in element.children:
         if child.tag in _SET_KEYWORDS:
             lines.append(set_words(_SET_KEYWORDS[child.tag], child, style))
@@ -212,7 +241,8 @@ def _print_primitive(element: Element, style: Style) -> str:
 def _print_operations(element: Element, style: Style) -> list[str]:
     lines = []
     if element.get("id-ref"):
-        return [f"operations $id-ref={quoted(element.get('id-ref'))}"]
+        gap = "  " if style.as_crmsh else " "
+        return [f"operations{gap}$id-ref={quoted(element.get('id-ref'))}"]
     if element.id:
         lines.append(f"operations $id={quoted(element.id)}")
     for op in element.all("op"):
@@ -235,7 +265,7 @@ def _print_operation(op: Element, style: Style) -> list[str]:
 def _print_container(element: Element, style: Style) -> str:
     keyword = {"master": "ms"}.get(element.tag, element.tag)
     members = [child.id for child in element.all("primitive", "group", "clone", "master")]
-    lines = [" ".join([keyword, element.id, *members, *_description(element)])]
+    lines = [" ".join([keyword, element.id, *members]), *_description(element)]
     for child in element.children:
         if child.tag in ("instance_attributes", "meta_attributes"):
             lines.append(set_words(_SET_KEYWORDS[child.tag], child, style))
@@ -243,7 +273,7 @@ def _print_container(element: Element, style: Style) -> str:
 
 
 def _print_bundle(element: Element, style: Style) -> str:
-    lines = [" ".join(["bundle", element.id, *_description(element)])]
+    lines = [f"bundle {element.id}", *_description(element)]
     for child in element.children:
         match child.tag:
             case "primitive":
@@ -251,26 +281,24 @@ def _print_bundle(element: Element, style: Style) -> str:
             case "meta_attributes":
                 lines.append(set_words("meta", child, style))
             case _:
-                lines.append(_bundle_part(child, skip=()))
-                lines += [_bundle_part(inner, skip=("id",)) for inner in child.children]
+                lines.append(" ".join(map(_bundle_part, (child, *child.children))))
     return joined(lines)
 
 
-def _bundle_part(element: Element, skip: tuple[str, ...]) -> str:
-    pairs = [f"{name}={quoted(value)}" for name, value in element.attributes.items() if name not in skip]
-    return " ".join([element.tag, *pairs])
+def _bundle_part(element: Element) -> str:
+    return " ".join([element.tag, *(f"{name}={quoted(value)}" for name, value in element.attributes.items())])
 
 
-def _print_set(element: Element, keyword: str, style: Style) -> str:
-    lines = [f"{keyword} {element.id}:"]
-    if element.get("score"):
+def _print_set(keyword: str, style: Style, element: Element) -> str:
+    lines = [f"{keyword} {plain(element.id)}:"]
+    if element.get("score") or element.get("score-attribute"):
         lines[0] += f" {style.score(element)}"
     lines += [style.rule(child) for child in element.all("rule")]
     return joined([*lines, *style.pairs(element)])
 
 
 def _print_alert(element: Element, style: Style) -> str:
-    lines = [" ".join(["alert", element.id, f'"{element.get("path")}"', *_description(element)])]
+    lines = [f'alert {element.id} "{element.get("path")}"', *_description(element)]
     for position, child in enumerate(element.children):
         match child.tag:
             case "instance_attributes":
@@ -290,6 +318,8 @@ def _print_alert(element: Element, style: Style) -> str:
 
 
 def _print_recipient(element: Element, style: Style, *, needs_braces: bool) -> str:
+    if style.as_crmsh and element.get("description"):
+        raise CantSay
     words = [quoted(element.get("value")), *_description(element)]
     for inner in element.children:
         keyword = "attributes" if inner.tag == "instance_attributes" else "meta"
@@ -307,6 +337,7 @@ _SHORT_PATHS = (
     (re.compile(r"//primitive\[@id='([^']*)'\]/meta_attributes(?:/nvpair\[@name='([^']*)'\])?"), "meta"),
     (re.compile(r"//primitive\[@id='([^']*)'\]/instance_attributes(?:/nvpair\[@name='([^']*)'\])?"), "params"),
     (re.compile(r"//primitive\[@id='([^']*)'\]/utilization"), "utilization"),
+    (re.compile(r"//rsc_location\[@id='cli-prefer-([^']*)' and @rsc='\1'\]"), "location"),
     (re.compile(r"//crm_config/cluster_property_set(?:/nvpair\[@name='([^']*)'\])?"), "property"),
     (re.compile(r"//nodes/node/instance_attributes(?:/nvpair\[@name='([^']*)'\])?"), "nodeattr"),
     (re.compile(r"//nodes/node/utilization(?:\[@uname='([^']*)'\])?"), "nodeutil"),
@@ -318,7 +349,7 @@ _SHORT_PATHS = (
 
 
 def _print_role(element: Element) -> str:
-    lines = [" ".join(["role", element.id, *_description(element)])]
+    lines = [f"role {element.id}", *_description(element)]
     lines += [_print_permission(permission) for permission in element.all("acl_permission")]
     return joined(lines)
 
@@ -330,6 +361,17 @@ def _print_permission(permission: Element) -> str:
     for name, keyword in (("reference", "ref"), ("attribute", "attr"), ("object-type", "type")):
         if name in permission.attributes:
             words.append(f"{keyword}:{permission.get(name)}")
+    return " ".join(words)
+
+
+def _print_old_right(element: Element) -> str:
+    """A right of `user`, or its `role:NAME`."""
+    if element.tag == "role_ref":
+        return plain(f"role:{element.id}")
+    if element.tag not in ("read", "write", "deny"):
+        raise CantSay
+    words = [element.tag, *([_short_path(element.get("xpath"))] if "xpath" in element.attributes else [])]
+    words += [plain(f"{name}:{element.get(name)}") for name in ("ref", "tag", "attribute") if element.get(name)]
     return " ".join(words)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from hacluster.cib.model import Element
-from hacluster.crm.printing_parts import CantSay, Style, joined, quoted
+from hacluster.crm.printing_parts import CantSay, Style, joined, plain, quoted
 
 
 def print_constraint(element: Element, style: Style) -> str:
@@ -23,9 +23,9 @@ def print_constraint(element: Element, style: Style) -> str:
 
 def _location(element: Element, style: Style) -> str:
     if element.get("rsc-pattern"):
-        subject = [f"/{element.get('rsc-pattern')}/"]
+        subject = [plain(f"/{element.get('rsc-pattern')}/")]
     elif element.get("rsc"):
-        subject = [element.get("rsc")]
+        subject = [plain(element.get("rsc"))]
     else:
         subject = ["{", *_sets(element, "role"), "}"]
     head = ["location", element.id, *subject]
@@ -33,14 +33,14 @@ def _location(element: Element, style: Style) -> str:
     rules = list(element.all("rule"))
     if rules:
         return joined([" ".join(head), *(style.rule(rule) for rule in rules)])
-    return " ".join([*head, style.score(element), element.get("node")])
+    return " ".join([*head, style.score(element), plain(element.get("node"))])
 
 
 def _sets(element: Element, kind: str) -> list[str]:
     words: list[str] = []
     for one in element.all("resource_set"):
         detail = one.get(kind)
-        members = [f"{ref.id}:{detail}" if detail else ref.id for ref in one.all("resource_ref")]
+        members = [plain(f"{ref.id}:{detail}" if detail else ref.id) for ref in one.all("resource_ref")]
         is_sequential, needs_all = one.get("sequential", "true") == "true", one.get("require-all", "true") == "true"
         if not needs_all:
             words += ["[", *members, *(["sequential=true"] if is_sequential else []), "]"]
@@ -68,13 +68,16 @@ def _must_be_sayable(element: Element, kind: str) -> None:
             raise CantSay
 
 
+_BRACKETS = ("(", ")", "[", "]")
+
+
 def _forced(element: Element, words: list[str]) -> list[str]:
     """Two resources in one set look like the simple form unless a word says otherwise."""
     sets = list(element.all("resource_set"))
     if sum(len(one.children) for one in sets) < 2:
         raise CantSay
-    is_bare = not any(word in ("(", "[") for word in words)
-    return ["_rsc_set_", *words] if is_bare and len(words) == 2 and sets else words
+    named = [word for word in words if word not in _BRACKETS and "=" not in word]
+    return ["_rsc_set_", *words] if len(named) == 2 and words[-1] not in (")", "]") else words
 
 
 def _colocation(element: Element, style: Style) -> str:
@@ -88,7 +91,7 @@ def _colocation(element: Element, style: Style) -> str:
 
 
 def _with_detail(element: Element, name: str, detail: str) -> str:
-    return f"{element.get(name)}:{element.get(detail)}" if element.get(detail) else element.get(name)
+    return plain(f"{element.get(name)}:{element.get(detail)}" if element.get(detail) else element.get(name))
 
 
 def _order(element: Element, style: Style) -> str:
@@ -96,7 +99,7 @@ def _order(element: Element, style: Style) -> str:
     if element.get("kind"):
         head.append(f"{element.get('kind')}:")
     elif element.get("score"):
-        head.append(style.score(element))
+        raise CantSay  # a score in front would come back as a kind
     if any(element.all("resource_set")):
         members = _forced(element, _sets(element, "action"))
     else:
@@ -106,7 +109,7 @@ def _order(element: Element, style: Style) -> str:
 
 
 def _ticket(element: Element) -> str:
-    head = ["rsc_ticket", element.id, f"{element.get('ticket')}:"]
+    head = ["rsc_ticket", element.id, plain(f"{element.get('ticket')}:")]
     members = _sets(element, "role") or [_with_detail(element, "rsc", "rsc-role")]
     policy = element.get("loss-policy")
     return " ".join([*head, *members, *([f"loss-policy={policy}"] if policy else [])])

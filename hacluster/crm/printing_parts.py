@@ -10,6 +10,7 @@ from hacluster.cib.model import COMMENT, Element
 
 _PLAIN = re.compile(r"[\w.\-]+", re.ASCII)
 _SECRET = re.compile(r"passw", re.IGNORECASE)
+_NO_WORD = re.compile(r"[\s\"'\\\u00a5\uffe5\uff3c]")
 _NO_NAME = re.compile(r"[\s\"'\\=\u00a5\uffe5\uff3c]")
 _KEYWORDS = frozenset(
     (
@@ -34,9 +35,16 @@ def quoted(value: str) -> str:
     return f'"{escaped}"'
 
 
+def plain(text: str) -> str:
+    """A word that stands without quotes: a name, not a value."""
+    if not text or _NO_WORD.search(text):
+        raise CantSay
+    return text
+
+
 def _can_be_said(name: str, value: str | None) -> bool:
     """Whether a pair of this name is read as one again: not as a keyword, a score, an id or several words."""
-    if not name or _NO_NAME.search(name) or name[0] in "@$" or name.lower() in ("id", "id-ref"):
+    if not name or _NO_NAME.search(name) or name[0] in "@$":
         return False
     return value is not None or not (name.endswith(":") or name in _KEYWORDS)
 
@@ -51,8 +59,8 @@ class Style(msgspec.Struct, frozen=True):
     referenced: frozenset[str] = frozenset()
     """Ids that something refers to: these have to be named."""
     hide_secrets: bool = False
-    names: bool = True
-    """Name referenced sets and pairs too, not only rules."""
+    as_crmsh: bool = False
+    """Byte for byte as crmsh prints it, even where that can't be loaded again (docs/decisions/0011)."""
 
     def pairs(self, holder: Element) -> list[str]:
         return [self._pair(pair) for pair in holder.all("nvpair")]
@@ -63,7 +71,7 @@ class Style(msgspec.Struct, frozen=True):
             return f"@{pair.get('id-ref')}:{name}" if name else f"@{pair.get('id-ref')}"
         if not _can_be_said(name, value):
             raise CantSay
-        prefix = f"${pair.id}:" if self.names and pair.id in self.referenced else ""
+        prefix = f"${pair.id}:" if not self.as_crmsh and pair.id in self.referenced else ""
         if value is None:
             return f"{prefix}{name}"
         if self.hide_secrets and _SECRET.match(name):
@@ -99,12 +107,12 @@ def _expression(element: Element) -> str:
     if element.tag == "expression":
         attribute = element.get("attribute")
         if operation in ("defined", "not_defined"):
-            return f"{operation} {attribute}"
+            return f"{operation} {plain(attribute)}"
         kind = f"{element.get('type')}:" if element.get("type") else ""
         value = element.get("value")
         source = element.get("value-source")
         shown = f"{source}{{{value}}}" if source and source != "literal" else quoted(value)
-        return f"{quoted(attribute) if not attribute.startswith('#') else attribute} {kind}{operation} {shown}"
+        return f"{plain(attribute)} {kind}{operation} {shown}"
     if element.tag == "date_expression":
         return _date(element, operation)
     raise CantSay
@@ -133,9 +141,9 @@ def set_words(keyword: str, element: Element, style: Style) -> str:
     if element.get("id-ref"):
         return f"{keyword} $id-ref={quoted(element.get('id-ref'))}"
     words = [keyword]
-    if style.names and element.id in style.referenced:
+    if not style.as_crmsh and element.id in style.referenced:
         words.append(f"$id={quoted(element.id)}")
-    if element.get("score"):
+    if element.get("score") or element.get("score-attribute"):
         words.append(style.score(element))
     words += [style.rule(child) for child in element.all("rule")]
     return " ".join([*words, *style.pairs(element)])

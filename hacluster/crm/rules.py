@@ -55,7 +55,7 @@ def rule(words: Words, owner: str, ids: Ids, *, default_score: bool = True) -> E
     attributes = {"id": name or ids.new(f"{owner}-rule")}
     role = words.option("role")
     if role is not None:
-        attributes["role"] = words.role(role)
+        attributes["role"] = words.own_role(role)
     attributes |= score_in_front(words) or ({"score": "INFINITY"} if default_score else {})
     join = ""
     expressions = [_expression(words, attributes["id"], ids)]
@@ -81,13 +81,13 @@ def _expression(words: Words, owner: str, ids: Ids) -> Element:
     kind, _, operation = words.take("the comparison", f"{first} eq VALUE").rpartition(":")
     if operation not in OPERATIONS or (kind and kind not in TYPES):
         words.fail(BAD_OPERATION, word=f"{kind}:{operation}" if kind else operation)
-    attributes = {"id": name, "attribute": first, "operation": operation}
+    attributes = {"id": name, "operation": operation, "attribute": first}
     if kind:
         attributes["type"] = kind
     value = words.take("the value", f"{first} {operation} VALUE")
     for source in ("meta", "param"):
         if value.startswith(f"{source}{{") and value.endswith("}"):
-            return Element("expression", {**attributes, "value-source": source, "value": value[len(source) + 1 : -1]})
+            return Element("expression", {**attributes, "value": value[len(source) + 1 : -1], "value-source": source})
     return Element("expression", {**attributes, "value": value})
 
 
@@ -135,10 +135,10 @@ def _date_fields(words: Words) -> dict[str, str]:
 
 def attribute_set(words: Words, tag: str, owner: str, ids: Ids, stop: frozenset[str], *, base: str = "") -> Element:
     """After the keyword: `[$id=X] [SCORE:] [rule …] name=value…`, up to the next keyword in `stop`."""
-    reference = words.option("id-ref")
+    reference = words.dollar("id-ref")
     if reference is not None:
         return Element(tag, {"id-ref": reference})
-    name = words.option("id")
+    name = words.dollar("id")
     attributes = {"id": name or ids.new(base or f"{owner}-{tag}")}
     attributes |= score_in_front(words)
     children: list[Element] = []
@@ -153,7 +153,7 @@ def nvpairs(words: Words, owner: str, ids: Ids, stop: frozenset[str]) -> list[El
     found: list[Element] = []
     while not words.at_end and words.next not in stop:
         word = words.take()
-        if word.endswith(":") and "=" not in word:
+        if word.startswith("=") or (word.endswith(":") and "=" not in word):
             words.fail(UNEXPECTED, word=word, cure="NAME=VALUE")
         found.append(nvpair(word, owner, ids))
     return found

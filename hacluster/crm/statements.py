@@ -6,16 +6,18 @@ of groups and clones are only named here; the parser moves them into place (refe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hacluster.cib.codec import parse_xml
 from hacluster.cib.model import Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity
+from hacluster.crm.access import role, user, with_roles
+from hacluster.crm.alerts import alert
 from hacluster.crm.constraints import colocation, location, order, ticket
 from hacluster.crm.ids import Ids
 from hacluster.crm.reading import Context, Read
-from hacluster.crm.rules import attribute_set
-from hacluster.crm.words import BAD_WORD, MISSING, UNEXPECTED, Words
+from hacluster.crm.rules import attribute_set, nvpair
+from hacluster.crm.words import MISSING, UNEXPECTED, Words, description
 
 TWO_CHILDREN = ProblemKind(
     "crm.two-children",
@@ -24,6 +26,22 @@ TWO_CHILDREN = ProblemKind(
     ja="{what} {id} に指定できるリソースは 1 つですが、{others} も指定されています",
     cure_en="put them into a group, and the group into the {what}",
     cure_ja="グループにまとめ、そのグループを指定してください",
+)
+NO_OBJECT = ProblemKind(
+    "crm.xml-object",
+    Severity.ERROR,
+    en="<{tag}> is no object of a configuration",
+    ja="<{tag}> は構成のオブジェクトではありません",
+    cure_en="write one whole object, for example <primitive …> or <rsc_location …>",
+    cure_ja="<primitive …> や <rsc_location …> のように、オブジェクトを 1 つ記述してください",
+)
+NO_AGENT = ProblemKind(
+    "crm.agent",
+    Severity.ERROR,
+    en="“{text}” names no resource agent",
+    ja="「{text}」はリソースエージェントの指定ではありません",
+    cure_en="write CLASS:PROVIDER:TYPE, CLASS:TYPE or TYPE, for example ocf:heartbeat:IPaddr2",
+    cure_ja="クラス:プロバイダ:タイプ の形で記述してください（例: ocf:heartbeat:IPaddr2）",
 )
 NO_NODES = ProblemKind(
     "crm.topology-without-nodes",
@@ -43,18 +61,11 @@ _OP_ATTRIBUTES = frozenset(
 )
 
 
-def _description(words: Words, attributes: dict[str, str]) -> bool:
-    found = words.option("description")
-    if found is not None:
-        attributes["description"] = found
-    return found is not None
-
-
 # ---------------------------------------------------------------- node
 
 
 def node(words: Words, context: Context) -> Read:
-    given = words.option("id")
+    given = words.dollar("id")
     if given is None and words.next.endswith(":") and words.after_next:
         given = words.take()[:-1]
     name, colon, kind = words.take("the node's name", "node NAME").partition(":")
@@ -64,9 +75,9 @@ def node(words: Words, context: Context) -> Read:
     children: list[Element] = []
     stop = frozenset({"attributes", "utilization"})
     while not words.at_end:
-        if _description(words, attributes):
+        if description(words, attributes):
             continue
-        word = words.take()
+        word = "attributes" if "=" in words.next else words.take()
         if word not in stop:
             words.fail(UNEXPECTED, word=word, cure="attributes NAME=VALUE")
         tag = "instance_attributes" if word == "attributes" else "utilization"
@@ -78,14 +89,16 @@ def node(words: Words, context: Context) -> Read:
 # ---------------------------------------------------------------- primitives
 
 
-def agent_attributes(text: str) -> dict[str, str]:
-    """`[class:[provider:]]type` as attributes; a bare type is ocf:heartbeat."""
+def agent_attributes(text: str) -> dict[str, str] | None:
+    """`[class:[provider:]]type` as attributes; a bare type is ocf:heartbeat. None for what names no agent."""
     parts = text.split(":")
-    if parts[0].lower() == "ocf" or len(parts) == 1:
-        kind = parts[-1] if len(parts) < 3 else ":".join(parts[2:])
-        provider = parts[1] if len(parts) > 2 else "heartbeat"
-        return {"class": "ocf", "provider": provider, "type": kind}
-    return {"class": parts[0], "type": ":".join(parts[1:])}
+    if not all(parts) or len(parts) > 3:
+        return None
+    kind = parts.pop()
+    standard = parts[0] if parts else "ocf"
+    if standard.lower() == "ocf":
+        return {"class": "ocf", "provider": parts[1] if len(parts) > 1 else "heartbeat", "type": kind}
+    return {"class": standard, **({"provider": parts[1]} if len(parts) > 1 else {}), "type": kind}
 
 
 def primitive(words: Words, context: Context, tag: str = "primitive") -> Read:
@@ -95,7 +108,10 @@ def primitive(words: Words, context: Context, tag: str = "primitive") -> Read:
     if agent.startswith("@") and tag == "primitive":
         attributes["template"] = agent[1:]
     else:
-        attributes |= agent_attributes(agent)
+        named = agent_attributes(agent)
+        if named is None:
+            words.fail(NO_AGENT, text=agent)
+        attributes |= named
     children = _primitive_parts(words, context, attributes)
     return Read("resources", (Element(tag, attributes, children),))
 
@@ -106,9 +122,9 @@ def template(words: Words, context: Context) -> Read:
 
 def _primitive_parts(words: Words, context: Context, attributes: dict[str, str]) -> tuple[Element, ...]:
     name, children, operations = attributes["id"], [], Element("operations")
-    has_operations = False
+    has_operations, owner = False, name
     while not words.at_end:
-        if _description(words, attributes):
+        if description(words, attributes):
             continue
         word = words.next
         if word in SET_TAGS:
@@ -117,9 +133,10 @@ def _primitive_parts(words: Words, context: Context, attributes: dict[str, str])
         elif word == "operations":
             words.take()
             operations, has_operations = _operations_head(words, operations), True
+            owner = operations.id or owner
         elif word == "op":
             words.take()
-            operations, has_operations = operations.with_child(operation(words, name, context)), True
+            operations, has_operations = operations.with_child(operation(words, owner, context)), True
         elif word not in _PRIMITIVE_STOP and ("=" in word or "=" in words.after_next or not children):
             children.append(attribute_set(words, SET_TAGS["params"], name, context.ids, _PRIMITIVE_STOP))
         else:
@@ -129,10 +146,10 @@ def _primitive_parts(words: Words, context: Context, attributes: dict[str, str])
 
 def _operations_head(words: Words, operations: Element) -> Element:
     for option in ("id", "id-ref"):
-        found = words.option(option)
+        found = words.dollar(option)
         if found is not None:
-            operations = operations.with_attributes({option: found})
-    return operations
+            return operations.with_attributes({option: found})
+    words.fail(MISSING, what="the id", form="operations $id=ID or $id-ref=ID")
 
 
 def operation(words: Words, owner: str, context: Context) -> Element:
@@ -143,10 +160,12 @@ def operation(words: Words, owner: str, context: Context) -> Element:
     given = ""
     while not words.at_end and words.next not in _PRIMITIVE_STOP and not words.next.startswith("description="):
         word, equals, value = words.take().partition("=")
+        if not word or (not equals and not attributes and not further):
+            words.fail(UNEXPECTED, word=f"{word}{equals}{value}", cure="NAME=VALUE")
         if word in ("id", "$id") and equals:
             given = value
         elif word in _OP_ATTRIBUTES:
-            attributes[word] = words.role(value) if word == "role" else value
+            attributes[word] = words.own_role(value) if word == "role" else value
         else:
             further.append((word, value if equals else None))
     attributes.setdefault("interval", "0")
@@ -179,9 +198,7 @@ def monitor(words: Words, context: Context) -> Read:
     """`monitor RSC[:ROLE] INTERVAL[:TIMEOUT]`"""
     resource, _, role = words.take("the resource", "monitor RSC 10s:20s").partition(":")
     interval, _, timeout = words.take("the interval", "monitor RSC 10s:20s").partition(":")
-    attributes = {"name": "monitor", "interval": interval}
-    if role:
-        attributes["role"] = words.role(role)
+    attributes = {"name": "monitor", **({"role": words.role(role)} if role else {}), "interval": interval}
     if timeout:
         attributes["timeout"] = timeout
     attributes["id"] = context.ids.new(f"{resource}-monitor-{interval}")
@@ -195,7 +212,7 @@ def monitor(words: Words, context: Context) -> Read:
 def group(words: Words, context: Context) -> Read:
     name = words.id("the id", "group ID MEMBER…")
     members: list[str] = []
-    while not words.at_end and words.next not in ("params", "meta") and not words.next.startswith("description="):
+    while not words.at_end and words.next not in ("params", "meta") and "=" not in words.next:
         members.append(words.take())
     if not members:
         words.fail(MISSING, what="a member", form=f"group {name} MEMBER…")
@@ -211,9 +228,9 @@ def clone(words: Words, context: Context, tag: str = "clone") -> Read:
     while not words.at_end and "=" not in words.next and words.next not in ("params", "meta"):
         others.append(words.take())
     if others:
-        words.fail(TWO_CHILDREN, what=tag, id=name, others=", ".join(others))
+        words.doubt(TWO_CHILDREN, what=tag, id=name, others=", ".join(others))
     attributes = {"id": name}
-    sets = _container_sets(words, context, attributes)
+    sets = _container_sets(words, context, attributes, also=others)
     return Read("resources", (Element(tag, attributes, sets),), (child,))
 
 
@@ -221,11 +238,18 @@ def promotable(words: Words, context: Context) -> Read:
     return clone(words, context, "master")
 
 
-def _container_sets(words: Words, context: Context, attributes: dict[str, str]) -> tuple[Element, ...]:
-    sets: list[Element] = []
+def _container_sets(
+    words: Words, context: Context, attributes: dict[str, str], *, also: Iterable[str] = ()
+) -> tuple[Element, ...]:
+    """`also`: words in front of the sets, parameters without a value to crmsh."""
     stop = frozenset({"params", "meta"})
+    sets: list[Element] = []
+    if names := list(also):
+        tag, owner = SET_TAGS["params"], f"{attributes['id']}-{SET_TAGS['params']}"
+        pairs = tuple(nvpair(word, owner, context.ids) for word in names)
+        sets.append(Element(tag, {"id": context.ids.new(owner)}, pairs))
     while not words.at_end:
-        if _description(words, attributes):
+        if description(words, attributes):
             continue
         word = words.next
         if word in stop:
@@ -244,7 +268,7 @@ def bundle(words: Words, context: Context) -> Read:
     name = words.id("the id", "bundle ID docker image=IMAGE")
     attributes, children, members = {"id": name}, [], []
     while not words.at_end:
-        if _description(words, attributes):
+        if description(words, attributes):
             continue
         word = words.take()
         if word == "primitive":
@@ -254,17 +278,15 @@ def bundle(words: Words, context: Context) -> Read:
         elif word in _BUNDLE_WORDS:
             part = Element(word, _pairs(words, _BUNDLE_STOP))
             if word.endswith("-mapping") and children:
-                inner = part if part.id else part.with_attributes({"id": context.ids.new(f"{name}-{word}")})
-                children[-1] = children[-1].with_child(_id_first(inner))
+                inner = part if part.id else part.with_attributes({"id": context.ids.numbered(name)})
+                children[-1] = children[-1].with_child(inner)
             else:
                 children.append(part)
         else:
             words.fail(UNEXPECTED, word=word, cure="docker, network, storage, primitive, meta")
+    if not children and not members:
+        words.fail(MISSING, what="the container", form=f"bundle {name} docker image=IMAGE")
     return Read("resources", (Element("bundle", attributes, tuple(children)),), tuple(members))
-
-
-def _id_first(element: Element) -> Element:
-    return Element(element.tag, {"id": element.id, **element.attributes}, element.children)
 
 
 def _pairs(words: Words, stop: frozenset[str]) -> dict[str, str]:
@@ -282,9 +304,13 @@ def _pairs(words: Words, stop: frozenset[str]) -> dict[str, str]:
 
 def _set_statement(section: str, tag: str, default_id: str) -> Callable[[Words, Context], Read]:
     def read(words: Words, context: Context) -> Read:
-        name = words.option("id")
+        if words.at_end:
+            words.fail(MISSING, what="what to set", form="NAME=VALUE")
+        name = words.dollar("id")
         if name is None and words.next.endswith(":") and len(words.next) > 1 and "=" not in words.next:
             name = words.take()[:-1]
+        if name is not None:
+            words.check_id(name)
         base = name or default_id
         context.ids.reserve(base)
         found = attribute_set(words, tag, base, _PropertyIds(context.ids, base), frozenset(), base=base)
@@ -311,29 +337,30 @@ class _PropertyIds(Ids):
 
 
 def fencing_topology(words: Words, context: Context) -> Read:
-    levels: list[Element] = []
-    targets: list[dict[str, str]] | None = None
-    index = 0
+    """`[NODE:] LEVEL… [NODE: LEVEL…]…`; levels in front of any target are those of every node the cluster has."""
+    targets: list[tuple[dict[str, str] | None, list[str]]] = [(None, [])]
     while not words.at_end:
         word = words.take()
-        found = _topology_target(word, words)
+        found = _topology_target(word)
         if found is not None:
-            targets, index = [found], 0
-            continue
-        index += 1
-        if targets is None:
-            targets = [{"target": name} for name in context.nodes]
-            if not targets:
-                words.fail(NO_NODES)
-        for target in targets:
-            attributes = {"id": context.ids.new("fencing"), **target, "index": str(index), "devices": word}
-            levels.append(Element("fencing-level", attributes))
+            targets.append((found, []))
+        else:
+            targets[-1][1].append(word)
+    if targets[0][1] and not context.nodes:
+        words.fail(NO_NODES)
+    everyone: list[tuple[dict[str, str] | None, list[str]]] = [({"target": n}, targets[0][1]) for n in context.nodes]
+    levels = tuple(
+        Element("fencing-level", {"id": context.ids.new("fencing"), **target, "index": str(index), "devices": devices})
+        for target, named in (*everyone, *targets[1:])
+        for index, devices in enumerate(named, start=1)
+        if target is not None
+    )
     if not levels:
         words.fail(MISSING, what="a device", form="fencing_topology NODE: DEVICE,DEVICE")
-    return Read("fencing-topology", tuple(levels))
+    return Read("fencing-topology", levels)
 
 
-def _topology_target(word: str, words: Words) -> dict[str, str] | None:
+def _topology_target(word: str) -> dict[str, str] | None:
     if word.startswith("pattern:"):
         return {"target-pattern": word.removeprefix("pattern:").removesuffix(":")}
     if word.startswith("attr:"):
@@ -345,173 +372,12 @@ def _topology_target(word: str, words: Words) -> dict[str, str] | None:
 def tag(words: Words, context: Context) -> Read:
     name = words.take("the id", "tag ID: RESOURCE…").removesuffix(":")
     words.check_id(name)
-    if words.next == ":":
-        words.take()
     if words.at_end:
         words.fail(MISSING, what="a member", form=f"tag {name}: RESOURCE…")
+    for member in words.rest:
+        words.check_id(member)
     members = tuple(Element("obj_ref", {"id": words.take()}) for _ in words.rest)
     return Read("tags", (Element("tag", {"id": name}, members),))
-
-
-_ALERT_STOP = frozenset({"attributes", "meta", "select", "to", "}"})
-
-
-def alert(words: Words, context: Context) -> Read:
-    name = words.id("the id", "alert ID PATH")
-    attributes = {"id": name, "path": words.take("the path", f"alert {name} /path/to/script")}
-    children: list[Element] = []
-    number = 0
-    while not words.at_end:
-        if _description(words, attributes):
-            continue
-        word = words.take()
-        match word:
-            case "attributes" | "meta":
-                target = "instance_attributes" if word == "attributes" else "meta_attributes"
-                children.append(attribute_set(words, target, name, context.ids, _ALERT_STOP))
-            case "select":
-                children.append(_select(words, name, context))
-            case "to":
-                number += 1
-                children.append(_recipient(words, f"{name}-recipient-{number}", context))
-            case _:
-                words.fail(UNEXPECTED, word=word, cure="attributes, meta, select, to")
-    return Read("alerts", (Element("alert", attributes, tuple(children)),))
-
-
-def _select(words: Words, owner: str, context: Context) -> Element:
-    kinds: list[Element] = []
-    while words.next in ("nodes", "fencing", "resources", "attributes"):
-        if words.next == "attributes" and "=" in words.after_next:
-            break
-        kind = words.take()
-        inner: list[Element] = []
-        if kind == "attributes" and words.next == "{":
-            words.take()
-            while words.next != "}":
-                attribute = words.take("the closing brace", "select attributes { NAME… }")
-                inner.append(Element("attribute", {"id": context.ids.new(f"{owner}-{len(inner)}"), "name": attribute}))
-            words.take()
-        kinds.append(Element(f"select_{kind}", {}, tuple(inner)))
-    if not kinds:
-        words.fail(MISSING, what="what to select", form="select nodes fencing")
-    return Element("select", {}, tuple(kinds))
-
-
-def _recipient(words: Words, name: str, context: Context) -> Element:
-    has_brace = words.next == "{"
-    if has_brace:
-        words.take()
-    given = words.option("id")
-    attributes = {"id": given or context.ids.new(name)}
-    value = words.take("the recipient", "to VALUE")
-    attributes["value"] = value
-    sets: list[Element] = []
-    while words.next in ("attributes", "meta") or words.next.startswith("description="):
-        if _description(words, attributes):
-            continue
-        target = "instance_attributes" if words.take() == "attributes" else "meta_attributes"
-        sets.append(attribute_set(words, target, attributes["id"], context.ids, _ALERT_STOP))
-    if has_brace:
-        if words.next != "}":
-            words.fail(MISSING, what="the closing brace", form="to { VALUE … }")
-        words.take()
-    return Element("recipient", attributes, tuple(sets))
-
-
-# ---------------------------------------------------------------- access control
-
-_RIGHTS = ("read", "write", "deny")
-_SHORT_FORMS: dict[str, tuple[str, ...]] = {
-    "meta": ("//primitive[@id='{0}']/meta_attributes", "/nvpair[@name='{0}']"),
-    "params": ("//primitive[@id='{0}']/instance_attributes", "/nvpair[@name='{0}']"),
-    "utilization": ("//primitive[@id='{0}']/utilization",),
-    "location": ("//rsc_location[@id='cli-prefer-{0}' and @rsc='{0}']",),
-    "property": ("//crm_config/cluster_property_set", "/nvpair[@name='{0}']"),
-    "node": ("//nodes/node", "[@uname='{0}']"),
-    "nodeattr": ("//nodes/node/instance_attributes", "/nvpair[@name='{0}']"),
-    "nodeutil": ("//nodes/node/utilization", "[@uname='{0}']"),
-    "status": ("/cib/status",),
-    "cib": ("/cib",),
-}
-
-
-def role(words: Words, context: Context) -> Read:
-    name = words.id("the id", "role ID read xpath:/cib")
-    attributes = {"id": name}
-    permissions: list[Element] = []
-    while not words.at_end:
-        if _description(words, attributes):
-            continue
-        kind = words.take()
-        if kind not in _RIGHTS:
-            words.fail(BAD_WORD, word=kind, what="right", known=", ".join(_RIGHTS))
-        for spec in _permissions(words, kind):
-            identity = spec.pop("id", "") or context.ids.new(f"{name}-{len(permissions)}")
-            permissions.append(Element("acl_permission", {"id": identity, "kind": kind, **spec}))
-    return Read("acls", (Element("acl_role", attributes, tuple(permissions)),))
-
-
-def _permissions(words: Words, kind: str) -> list[dict[str, str]]:
-    """All that follows one right: each object is a permission, `attr:` narrows the one before."""
-    head: dict[str, str] = {}
-    found: list[dict[str, str]] = []
-    while not words.at_end and words.next not in _RIGHTS:
-        word = words.take()
-        if word.endswith(":") and not found:
-            head["id"] = word[:-1]
-        elif word.startswith("description="):
-            head["description"] = word.partition("=")[2]
-        else:
-            spec = _permission(word, words)
-            if found and _narrows(found[-1], spec):
-                found[-1] |= spec
-            else:
-                found.append({**head, **spec})
-                head = {}
-    if not found:
-        words.fail(MISSING, what="what the right is about", form=f"{kind} xpath:/cib")
-    return found
-
-
-def _narrows(before: dict[str, str], spec: dict[str, str]) -> bool:
-    """`attr:` and `type:` beside each other are one permission, in either order."""
-    if "attribute" in spec:
-        return "attribute" not in before and "xpath" not in before
-    return "object-type" in spec and "attribute" in before and "object-type" not in before
-
-
-def _permission(word: str, words: Words) -> dict[str, str]:
-    kind, _, value = word.partition(":")
-    match kind:
-        case "xpath":
-            return {"xpath": value}
-        case "ref" | "id":
-            return {"reference": value}
-        case "type" | "tag":
-            return {"object-type": value}
-        case "attr" | "attribute":
-            return {"attribute": value}
-    if kind not in _SHORT_FORMS:
-        words.fail(BAD_WORD, word=word, what="permission", known="xpath:, ref:, type:, " + ", ".join(_SHORT_FORMS))
-    parts = value.split(":") if value else []
-    forms = _SHORT_FORMS[kind]
-    if "{0}" not in forms[0]:
-        return {"xpath": forms[0] + (forms[1].format(parts[0]) if parts and len(forms) > 1 else "")}
-    path = forms[0].format(parts[0] if parts else "")
-    return {"xpath": path + (forms[1].format(parts[1]) if len(parts) > 1 and len(forms) > 1 else "")}
-
-
-def _with_roles(element: str, child: str) -> Callable[[Words, Context], Read]:
-    def read(words: Words, context: Context) -> Read:
-        name = words.take("the name", f"{element} NAME ROLE…")
-        names = [words.take().removeprefix("role:") for _ in words.rest]
-        if not names:
-            words.fail(MISSING, what="a role", form=f"{element} {name} ROLE…")
-        children = tuple(Element(child, {"id": found}) for found in names)
-        return Read("acls", (Element(element, {"id": name}, children),))
-
-    return read
 
 
 # ---------------------------------------------------------------- raw XML
@@ -525,7 +391,12 @@ def xml(words: Words, context: Context) -> Read:
         words.fail(parsed.kind, **parsed.parameters)
     if parsed.tag == "node" and not parsed.id:
         parsed = Element("node", {"id": parsed.get("uname"), **parsed.attributes}, parsed.children)
-    return Read(section_of(parsed.tag), (parsed,))
+    if parsed.tag in ("rsc_defaults", "op_defaults", "fencing-topology"):
+        return Read(parsed.tag, parsed.children)
+    section = section_of(parsed.tag)
+    if not section:
+        words.fail(NO_OBJECT, tag=parsed.tag)
+    return Read(section, (parsed,))
 
 
 _SECTIONS = {
@@ -541,7 +412,7 @@ _SECTIONS = {
 
 
 def section_of(element: str) -> str:
-    return next((section for section, tags in _SECTIONS.items() if element in tags), "resources")
+    return next((section for section, tags in _SECTIONS.items() if element in tags), "")
 
 
 READERS: dict[str, Callable[[Words, Context], Read]] = {
@@ -566,9 +437,9 @@ READERS: dict[str, Callable[[Words, Context], Read]] = {
     "tag": tag,
     "alert": alert,
     "role": role,
-    "acl_target": _with_roles("acl_target", "role"),
-    "acl_group": _with_roles("acl_group", "role"),
-    "user": _with_roles("acl_user", "role_ref"),
+    "acl_target": with_roles("acl_target"),
+    "acl_group": with_roles("acl_group"),
+    "user": user,
     "xml": xml,
 }
 """keyword -> reader"""

@@ -59,6 +59,8 @@ class Mistake(Exception):
 class Words:
     def __init__(self, statement: Statement) -> None:
         self.statement = statement
+        self.doubts: list[Problem] = []
+        """What crmsh takes although it can't be meant: an error, yet the statement says what it says."""
         self._words = statement.words
         self._position = 0
 
@@ -89,6 +91,9 @@ class Words:
     def fail(self, kind: ProblemKind, **parameters: Any) -> NoReturn:
         raise Mistake(kind.at(self.statement.place, **parameters))
 
+    def doubt(self, kind: ProblemKind, **parameters: Any) -> None:
+        self.doubts.append(kind.at(self.statement.place, **parameters))
+
     def must_end(self) -> None:
         if not self.at_end:
             self.fail(UNEXPECTED, word=self.next, cure="")
@@ -104,10 +109,14 @@ class Words:
 
     def option(self, name: str) -> str | None:
         """The value of `name=value` (or `$name=value`) if that is the next word."""
-        for prefix in (f"{name}=", f"${name}="):
-            if self.next.lower().startswith(prefix.lower()):
-                return self.take()[len(prefix) :]
-        return None
+        return self.dollar(name) if self.next.startswith("$") else self._after(f"{name}=")
+
+    def dollar(self, name: str) -> str | None:
+        """The value of `$name=value`, where `name=value` is a setting of that name."""
+        return self._after(f"${name}=")
+
+    def _after(self, prefix: str) -> str | None:
+        return self.take()[len(prefix) :] if self.next.lower().startswith(prefix) else None
 
     def one_of(self, word: str, known: tuple[str, ...], what: str) -> str:
         """The word in the spelling that is stored."""
@@ -118,6 +127,21 @@ class Words:
 
     def role(self, word: str) -> str:
         return self.one_of(word, ROLES, "role")
+
+    def own_role(self, word: str) -> str:
+        """The role of an operation, a location or a rule: crmsh takes any word there."""
+        if word.lower() not in map(str.lower, ROLES):
+            self.doubt(BAD_WORD, word=word, what="role", known=", ".join(ROLES))
+            return word
+        return self.role(word)
+
+
+def description(words: Words, attributes: dict[str, str]) -> bool:
+    """Whether a description came next; it is one of the attributes then."""
+    found = words.option("description")
+    if found is not None:
+        attributes["description"] = found
+    return found is not None
 
 
 def score_attributes(text: str) -> dict[str, str] | None:

@@ -160,7 +160,7 @@ class _Export:
         self._notes = notes
         self._outside = outside
         references = {e.attributes["id-ref"] for e in cib.configuration.walk() if "id-ref" in e.attributes}
-        self._style = Style(frozenset(references), False, True)
+        self._style = Style(frozenset(references))
         self._text = {found.id: found for found in statements(cib.configuration)}
         self.left: list[str] = []
         """Ids of what only ADDITIONAL_CONFIG says."""

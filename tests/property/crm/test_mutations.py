@@ -26,7 +26,7 @@ def test_a_keyword_in_the_wrong_place_does_not_stop_the_reader_for_ever(word):
     assert codes(f"primitive a Dummy params x=1 {word} y=1\n") == ["crm.unexpected"]
 
 
-@pytest.mark.parametrize("text", ["group g a g\n", "group g h\ngroup h g\n", "clone c c\n"])
+@pytest.mark.parametrize("text", ["group g a g\n", "clone c c\n"])
 def test_a_container_inside_itself_is_an_error_and_does_not_vanish(text):
     assert "crm.inside-itself" in codes(f"primitive a Dummy\n{text}")
 
@@ -57,8 +57,13 @@ def test_a_value_with_a_line_break_survives_printing():
 
 def test_a_new_container_cannot_take_a_group_and_its_members_at_once():
     before = load(Cib.empty(), "primitive a Dummy\ngroup grp a\n", Mode.UPDATE).cib
-    refused = load(before, "primitive a Dummy\ngroup thief grp a\n", Mode.UPDATE)
+    refused = load(before, "primitive a Dummy\nclone thief a\n", Mode.UPDATE)
     assert [problem.code for problem in refused.problems] == ["crm.member-elsewhere"]
+
+
+@pytest.mark.parametrize("text", ["group g h\ngroup h g\n", "group g a\ngroup h g\n", "clone c a\nclone d c\n"])
+def test_a_container_that_cannot_hold_its_member_is_an_error_and_does_not_vanish(text):
+    assert "crm.nesting" in codes(f"primitive a Dummy\n{text}")
 
 
 def test_an_id_that_another_kind_of_object_has_in_the_cluster_is_an_error():

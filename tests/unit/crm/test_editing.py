@@ -161,7 +161,7 @@ class TestLoadingUpdates:
     def test_a_role_and_a_user_of_the_same_name_do_not_replace_each_other(self, cib):
         done = load(cib, "acl_target reader reader\n", Mode.UPDATE)
         assert "role reader" in show(done.cib.configuration)
-        assert "acl_target reader reader" in show(done.cib.configuration)
+        assert "acl_target reader \\\n\treader" in show(done.cib.configuration)
 
     def test_a_container_that_moves_into_another_keeps_what_the_text_names(self, cib):
         done = load(cib, "group one c\ngroup grp b\nclone cl grp\n", Mode.UPDATE)

@@ -42,6 +42,7 @@ def test_all_problems_come_at_once_each_with_its_line():
         ("crm.keyword", "line 2"),
         ("crm.two-children", "line 5"),
         ("crm.unknown-resource", "line 4"),
+        ("crm.two-parents", "line 5"),
         ("crm.unknown-resource", "line 3"),
     ]
 
@@ -74,7 +75,7 @@ def test_a_referenced_set_keeps_its_name_when_the_text_is_meant_to_be_loaded_aga
     text = "primitive a Dummy params $id=s x=1\nprimitive b Dummy params $id-ref=s\n"
     printed = show(parse(text).configuration)
     assert "$id=s" in printed
-    assert show(parse(text).configuration, names=False).count("$id=s") == 0
+    assert show(parse(text).configuration, as_crmsh=True).count("$id=s") == 0
 
 
 def test_what_the_language_cannot_say_is_printed_as_xml_and_read_back():
