@@ -108,3 +108,17 @@ def monitor_has_changed(resource: Resource, node: Node, config: OperationConfig)
                 return False
             return known != digest(parameters, config.interval_ms, config.timeout_ms)
     return False
+
+
+def has_other_parameters(resource: Resource, node: Node, operation: Operation, default_timeout_ms: int) -> bool:
+    """Whether an operation of the past was told something else than it would be told now, secrets included."""
+    known = operation.element.get("op-digest")
+    container = resource.container
+    if not known or (container is not None and container.bundle is not None and not container.host_name):
+        # Where a bundle's container will be isn't known yet, so neither is what its connection is told.
+        return False
+    same = (op for op in resource.operations if (op.name, op.interval_ms) == (operation.name, operation.interval_ms))
+    config = next(same, None)
+    parameters = parameters_of(resource, node) | (config.parameters if config is not None else {})
+    timeout_ms = config.timeout_ms if config is not None else default_timeout_ms
+    return known != digest(parameters, operation.interval_ms, timeout_ms)

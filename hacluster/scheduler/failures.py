@@ -54,5 +54,7 @@ def effective_fail_count(cluster: Cluster, resource: Resource, node: Node) -> tu
 
 
 def clear_failcount(cluster: Cluster, resource: Resource, node: Node) -> None:
-    """Ask for the failcount to be taken away."""
+    """Ask for the failcount to be taken away; what nobody manages keeps its own."""
+    if not resource.is_managed:
+        return
     cluster.clearings.setdefault((resource.shown_id, node.index), resource)

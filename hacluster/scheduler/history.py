@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.status import Operation, history_of, node_states, transient_attributes
-from hacluster.scheduler.failures import clear_failcount, effective_fail_count, raw_fail_count
+from hacluster.scheduler.expiry import is_forgiven
 from hacluster.scheduler.migrations import read_failed_migrate_from, read_failed_migrate_to, read_migrated
 from hacluster.scheduler.on_fail import OnFail, can_fence, on_fail_of
 from hacluster.scheduler.reading import (
@@ -273,7 +273,7 @@ def _read(reading: Reading, operation: Operation) -> None:
 
 
 def _outcome(reading: Reading, operation: Operation) -> Outcome:
-    has_expired = operation.status != STATUS_NOT_INSTALLED and _has_expired(reading, operation)
+    has_expired = operation.status != STATUS_NOT_INSTALLED and is_forgiven(reading, operation)
     if operation.status == STATUS_PENDING or operation.rc == PENDING_RC:
         return Outcome.PENDING
     if operation.status == STATUS_CANCELLED:
@@ -313,46 +313,6 @@ def _judge(reading: Reading, operation: Operation, rc: int) -> Outcome:
         cannot_fence = operation.name == "stop" and not can_fence(reading.cluster, reading.node)
         return Outcome.FATAL if cannot_fence else Outcome.HARD
     return Outcome.ERROR
-
-
-def _has_expired(reading: Reading, operation: Operation) -> bool:
-    """Whether the operation is older than failure-timeout; if so its failcount is to be cleared."""
-    cluster, resource, node = reading.cluster, reading.resource, reading.node
-    if resource.failure_timeout_ms and _has_blocking_failure(reading):
-        resource.failure_timeout_ms = 0
-    if resource.failure_timeout_ms <= 0 or not operation.last_change:
-        return False
-    timeout = resource.failure_timeout_ms / 1000
-    counted, newest = effective_fail_count(cluster, resource, node)
-    if counted:
-        cluster.recheck(newest + timeout)
-    if cluster.now < operation.last_change + timeout or _waits_for_fencing(reading, operation):
-        return False
-    if raw_fail_count(resource, node)[0]:
-        if counted:
-            return False
-        clear_failcount(cluster, resource, node)
-    elif resource.reconnect_ms and operation.id.endswith("_last_failure_0"):
-        clear_failcount(cluster, resource, node)
-    return not (operation.is_probe and operation.rc in (0, 7, 8, 9, 190, 191))
-
-
-def _waits_for_fencing(reading: Reading, operation: Operation) -> bool:
-    """The loss of a connection is remembered until its node has been fenced, since nobody says it twice."""
-    resource, cluster = reading.resource, reading.cluster
-    if not (resource.reconnect_ms and operation.interval_ms and operation.name == "monitor"):
-        return False
-    remote = None if resource.connects_to is None else cluster.nodes[resource.connects_to]
-    return cluster.options.fencing_enabled and remote is not None and not remote.was_fenced
-
-
-def _has_blocking_failure(reading: Reading) -> bool:
-    """A failure with on-fail=block waits for a human, however long."""
-    resource, node = reading.resource, reading.node
-    if not any(op.on_fail == "block" for op in resource.operations) or not raw_fail_count(resource, node)[0]:
-        return False
-    failed = [op for op in resource.history[node.index] if op.is_failure]
-    return any(on_fail_of(reading.cluster, resource, op.name, op.interval_ms) is OnFail.BLOCK for op in failed)
 
 
 # ---------------------------------------------------------------- results
