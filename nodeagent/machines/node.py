@@ -7,16 +7,17 @@ on within the same step, in the order in which they were stated; a message to th
 from __future__ import annotations
 
 import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 
 from hacluster.protocol import messages as say
-from hacluster.protocol.peers import EventSpread, PeerMessage
+from hacluster.protocol.peers import PeerMessage
 from nodeagent.machines.attributes import Attributes
+from nodeagent.machines.chronicle import Chronicle
 from nodeagent.machines.confirming import Confirming
 from nodeagent.machines.controller import Controller
 from nodeagent.machines.door import Door, cib_document
-from nodeagent.machines.effects import Effect, FailAgent, Publish, PublishUpdate, RebootSelf, Send, StopAgent
+from nodeagent.machines.effects import Effect, FailAgent, PublishUpdate, RebootSelf, Send, StopAgent
 from nodeagent.machines.election import Election
 from nodeagent.machines.events import (
     CibApplied,
@@ -25,7 +26,6 @@ from nodeagent.machines.events import (
     DcGone,
     DeadlineReached,
     Event,
-    Happened,
     MessageReceived,
     ViewChanged,
 )
@@ -40,7 +40,6 @@ from nodeagent.machines.situation import FEATURE_SET, Machine, Restored, Setting
 from nodeagent.machines.tiebreaker import TieBreaker
 from nodeagent.machines.transition import Transition
 
-EVENTS_KEPT = 2_000
 LAST_EFFECTS = (StopAgent, FailAgent, RebootSelf)
 
 
@@ -72,6 +71,7 @@ class Node:
             lambda: self.join.is_waiting,
             self.executor,
         )
+        self.chronicle = Chronicle(here, restored, lambda: self.transition.number if here.is_dc else -1)
         self.journal = Journal(here, restored)
         self.door = Door(
             here,
@@ -81,7 +81,7 @@ class Node:
             self.confirming,
             self.journal,
             self.info,
-            self.recent_events,
+            self.chronicle.newest,
         )
         self._machines: tuple[Machine, ...] = (
             self.membership,
@@ -96,16 +96,13 @@ class Node:
             self.failover,
             self.attributes,
             self.executor,
+            self.chronicle,
             self.journal,
             self.door,
         )
         self._deadlines = tuple(machine.deadlines_ms() for machine in self._machines)
         self._on_event = self._routes("handles_events")
         self._on_message = self._routes("handles_messages")
-        self._events: deque[say.EventRecord] = deque(maxlen=EVENTS_KEPT)
-        self._event_seq = max(restored.next_event_seq, restored.incarnation * 1_000_000)
-        self._untold: list[say.EventRecord] = []
-        """Events of this step, which travel to the peers together."""
         self._told_info: say.AgentInfo | None = None
 
     def _routes(self, marked: str) -> dict[type, list[Callable[..., None]]]:
@@ -136,9 +133,10 @@ class Node:
         if self.here.state != state:
             self.here.out.append(PublishUpdate(say.InfoChanged(info=self.info())))
         self._drain(effects)
-        self._spread_events(effects)
-        # An agent that ends says first why.
         if any(isinstance(effect, LAST_EFFECTS) for effect in effects):
+            # An agent that ends says first why.
+            self.chronicle.tell_peers()
+            self._drain(effects)
             effects.sort(key=lambda effect: isinstance(effect, LAST_EFFECTS))
         return effects
 
@@ -177,8 +175,6 @@ class Node:
             case DeadlineReached():
                 for machine in self._machines:
                     machine.deadline_reached()
-            case Happened(code, fields):
-                self._publish(code, fields)
             case _:
                 for handler in self._on_event.get(type(event), ()):
                     handler(event)
@@ -188,42 +184,8 @@ class Node:
         """A message of an incarnation that is not the heard one is of the past."""
         if peer != self.here.name and self.here.heard.get(peer) != incarnation:
             return
-        if isinstance(message, EventSpread):
-            for record in message.records:
-                self._keep_event(record)
         for handler in self._on_message.get(type(message), ()):
             handler(peer, message)
-
-    # Events in the operator's language
-
-    def _publish(self, code: str, fields: dict[str, str]) -> None:
-        record = say.EventRecord(
-            node=self.here.name,
-            seq=self._event_seq,
-            at_ms=self.here.wall_ms,
-            code=code,
-            fields=fields,
-            transition=self.transition.number if self.here.is_dc else -1,
-        )
-        self._event_seq += 1
-        self.here.out.append(Publish(record))
-        self._keep_event(record)
-        self._untold.append(record)
-
-    def _spread_events(self, effects: list[Effect]) -> None:
-        if self._untold:
-            message = EventSpread(records=tuple(self._untold))
-            self._untold.clear()
-            effects += [Send(peer, message) for peer in self.here.heard]
-
-    def _keep_event(self, record: say.EventRecord) -> None:
-        self._events.append(record)
-        self.here.out.append(PublishUpdate(say.EventHappened(event=record)))
-
-    def recent_events(self, limit: int) -> tuple[say.EventRecord, ...]:
-        """The newest, oldest first: those of other nodes arrive later than they happened."""
-        in_order = sorted(self._events, key=lambda record: (record.at_ms, record.node, record.seq))
-        return tuple(in_order[-limit:]) if limit > 0 else ()
 
     # What the local door shows
 
@@ -273,6 +235,6 @@ class Node:
         return say.Snapshot(
             info=self.info(),
             cib=cib_document(self.here.cib) if what.cib else None,
-            events=self.recent_events(200) if what.events else (),
+            events=self.chronicle.newest(200) if what.events else (),
             transition=self.controller.progress,
         )
