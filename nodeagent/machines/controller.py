@@ -99,9 +99,8 @@ class Controller(Machine):
         for state in cib.status.all("node_state"):
             if state.get("in_ccm") == "true" or state.get("crmd") == "online":
                 cib = with_node_state(cib, state.id, state.get("uname"), dict(_LOST))
-            if state.get("uname") in self.here.left:
-                cib = without_history_of(cib, state.get("uname"))
-                cib = with_node_state(cib, state.id, state.get("uname"), dict(_DOWN))
+        for name in sorted(self.here.left):
+            cib = with_node_state(without_history_of(cib, name), self.here.node_id(name), name, dict(_DOWN))
         return cib
 
     @on(MemberJoined)

@@ -25,7 +25,7 @@ from hacluster.protocol.peers import (
     RunAction,
 )
 from nodeagent.machines.effects import KillOperation, OperationSpec, RunOperation, SaveRuntime
-from nodeagent.machines.events import OperationFinished, Outcome
+from nodeagent.machines.events import OperationFinished, Outcome, PeerHeard, PeerLeft
 from nodeagent.machines.situation import Machine, Situation, on, on_message
 from nodeagent.machines.status_section import (
     OP_CANCELLED,
@@ -94,6 +94,8 @@ class _Saved(msgspec.Struct, frozen=True):
 class _Runtime(msgspec.Struct, frozen=True):
     call_id: int
     resources: tuple[_Saved, ...]
+    left: tuple[str, ...] = ()
+    """Peers that had said goodbye: they run nothing, and need no fencing."""
 
 
 class Executor(Machine):
@@ -102,6 +104,7 @@ class Executor(Machine):
         self._instances: dict[str, _Instance] = {}
         self._by_token: dict[int, str] = {}
         self._call_id = 0
+        self._saved_left: tuple[str, ...] = ()
         if runtime:
             self._restore(msgspec.msgpack.decode(runtime, type=_Runtime))
 
@@ -110,6 +113,8 @@ class Executor(Machine):
     def _restore(self, runtime: _Runtime) -> None:
         """The agent ended and the machine did not: what it ran still runs, and is looked at again at once."""
         self._call_id = runtime.call_id
+        self._saved_left = runtime.left
+        self.here.left.update(runtime.left)
         for saved in runtime.resources:
             memory = saved.memory
             instance = _Instance(standard=memory.standard, provider=memory.provider, type=memory.type)
@@ -129,7 +134,14 @@ class Executor(Machine):
             for resource, instance in self._instances.items()
             if instance.running is None or instance.running.order.operation not in _CHANGES_STATE
         )
-        self.give(SaveRuntime(msgspec.msgpack.encode(_Runtime(self._call_id, resources))))
+        left = self._saved_left = tuple(sorted(self.here.left))
+        self.give(SaveRuntime(msgspec.msgpack.encode(_Runtime(self._call_id, resources, left))))
+
+    @on(PeerLeft, PeerHeard)
+    def _peer_changed(self, event: PeerLeft | PeerHeard) -> None:
+        # At once: a node that is back must not be taken for one that runs nothing.
+        if isinstance(event, PeerLeft) or event.peer in self._saved_left:
+            self._save()
 
     # What the DC orders
 

@@ -395,8 +395,9 @@ class Join(Machine):
         self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))
         if was_joining and self.here.is_dc:
             self._replication.forget(event.peer)
-            self._review()
             self.give(ViewChanged())
+        if self.here.is_dc:
+            self._review()
 
     @on_message(CannotPersist)
     def _cannot_persist(self, peer: str, message: CannotPersist) -> None:
@@ -422,12 +423,14 @@ class Join(Machine):
     @on(TieDecided)
     def _tie_decided(self, event: TieDecided) -> None:
         self._review()
+        self.give(ViewChanged())
 
     def _review(self) -> None:
         """The members are the same; whether they may act, may have changed."""
+        tie = self.here.tie
         if self._has_quorum(self.here.view.members) != self.here.view.has_quorum:
             self._install(self.here.view, self.here.view.members)
-        else:
+        elif self.here.tie is not tie:
             self.give(ViewChanged())
 
     def _has_quorum(self, members: dict[str, int]) -> bool:
