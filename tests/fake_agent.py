@@ -340,8 +340,8 @@ class FakeAgent:
                 return Done()
             case EventsQuery(limit=limit):
                 return Events(events=tuple(self.events[-limit:]))
-            case JournalAppend(kind=kind, payload=payload) if self.keeps_journal:
-                return self._append(kind, payload)
+            case JournalAppend() if self.keeps_journal:
+                return self._append(request)
             case JournalQuery(have=have, limit=limit) if self.keeps_journal:
                 wanted = [each for each in self.journal if each.seq > have.get(each.origin, 0)]
                 return JournalEntries(entries=tuple(wanted[:limit]))
@@ -389,9 +389,15 @@ class FakeAgent:
         self.change(left(self.cib, node, cleanly=True))
         return Done()
 
-    def _append(self, kind: str, payload: bytes) -> Reply:
+    def _append(self, request: JournalAppend) -> Reply:
         entry = JournalEntry(
-            origin=self.node, seq=len(self.journal) + 1, clock_ms=_now_ms(), clock_counter=0, kind=kind, payload=payload
+            origin=self.node,
+            seq=len(self.journal) + 1,
+            clock_ms=_now_ms(),
+            clock_counter=0,
+            kind=request.kind,
+            key=request.key,
+            payload=request.payload,
         )
         self.journal.append(entry)
         self.tell(JournalGrew(entries=(entry,)))

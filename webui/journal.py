@@ -3,7 +3,8 @@
 `append` hands an entry to the agent, which spreads it to every node, and applies it to the local tables. Without an
 agent (or with one that keeps no journal yet) the entry waits in the local database and is handed over later: the same
 path.
-Each kind has one function that writes its tables; applying an entry twice changes nothing.
+Each kind has one function that writes its tables; applying an entry twice changes nothing, and an older entry about the
+same thing than one that is here already changes nothing either. What the journal no longer keeps, a checkpoint says.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
+from hacluster.protocol.checkpoint import CHECKPOINT, checkpoint_of
 from hacluster.protocol.messages import JournalAppend, JournalAppended, JournalEntries, JournalEntry, JournalQuery
 from webui import agent
 from webui.models import AlertMark, AuditEntry, JournalItem, Placement, Revision, Token, Upload
@@ -28,6 +30,16 @@ LOCAL_ORIGIN = ""
 
 Payload = dict[str, Any]
 _APPLY: dict[str, Callable[[Payload], None]] = {}
+_KEYS = {
+    "user": "name",
+    "audit": "key",
+    "sheet": "key",
+    "revision": "key",
+    "alert": "problem",
+    "placement": "constraint",
+    "token": "digest",
+}
+"""Kind -> what in its payload says what it is about: the newest entry of the same says all there is to know."""
 
 
 def now_ms() -> int:
@@ -36,7 +48,7 @@ def now_ms() -> int:
 
 def append(kind: str, payload: Payload) -> None:
     """Write an entry; it is applied here when this returns."""
-    reply = agent.ask(JournalAppend(kind=kind, payload=json.dumps(payload).encode()), timeout_s=5)
+    reply = agent.ask(_request(kind, payload), timeout_s=5)
     if isinstance(reply, JournalAppended):
         # An agent that lost its disk counts from the start again: what it says now is what holds.
         JournalItem.objects.filter(origin=reply.origin, seq=reply.seq).exclude(kind=kind, payload=payload).delete()
@@ -48,8 +60,13 @@ def append(kind: str, payload: Payload) -> None:
     _store([item])
 
 
+def _request(kind: str, payload: Payload) -> JournalAppend:
+    return JournalAppend(kind=kind, key=str(payload[_KEYS[kind]]), payload=json.dumps(payload).encode())
+
+
 def take_over(entries: Iterable[JournalEntry]) -> None:
     """Entries that the agent's journal gave: those of other nodes, and this node's own again."""
+    entries = tuple(entries)
     _store(
         JournalItem(
             origin=entry.origin,
@@ -62,6 +79,9 @@ def take_over(entries: Iterable[JournalEntry]) -> None:
         for entry in entries
         if entry.kind in _APPLY
     )
+    for entry in entries:
+        if entry.kind == CHECKPOINT:
+            _forget(entry)
 
 
 def catch_up() -> int:
@@ -81,7 +101,7 @@ def catch_up() -> int:
 
 def hand_over() -> None:
     for item in JournalItem.objects.filter(is_pending=True):
-        reply = agent.ask(JournalAppend(kind=item.kind, payload=json.dumps(item.payload).encode()), timeout_s=5)
+        reply = agent.ask(_request(item.kind, item.payload), timeout_s=5)
         if not isinstance(reply, JournalAppended):
             return
         with transaction.atomic():
@@ -100,12 +120,23 @@ def rebuild() -> int:
         model.objects.all().delete()
     get_user_model().objects.all().delete()
     JournalItem.objects.filter(is_pending=False).delete()
-    reply = agent.ask(JournalQuery(have={}, limit=1_000_000))
-    if isinstance(reply, JournalEntries):
-        take_over(reply.entries)
+    take_over(_all_entries())
     for item in JournalItem.objects.filter(is_pending=True):
         _APPLY[item.kind](item.payload)
     return JournalItem.objects.count()
+
+
+def _all_entries() -> list[JournalEntry]:
+    """The whole journal; the agent gives so much at a time."""
+    have: dict[str, int] = {}
+    found: list[JournalEntry] = []
+    while True:
+        reply = agent.ask(JournalQuery(have=have, limit=10_000))
+        if not isinstance(reply, JournalEntries) or not reply.entries:
+            return found
+        found += reply.entries
+        for entry in reply.entries:
+            have[entry.origin] = max(have.get(entry.origin, 0), entry.seq)
 
 
 def _next_local_seq() -> int:
@@ -119,7 +150,33 @@ def _store(items: Iterable[JournalItem]) -> None:
             if JournalItem.objects.filter(origin=item.origin, seq=item.seq).exists():
                 continue
             item.save(force_insert=True)
-            _APPLY[item.kind](item.payload)
+            if not _is_overtaken(item):
+                _APPLY[item.kind](item.payload)
+
+
+def _about(item: JournalItem) -> QuerySet[JournalItem]:
+    """The other items about the same thing."""
+    name = _KEYS[item.kind]
+    return JournalItem.objects.filter(kind=item.kind, **{f"payload__{name}": item.payload[name]}).exclude(pk=item.pk)
+
+
+def _is_overtaken(item: JournalItem) -> bool:
+    """Whether a newer item about the same thing is here already: entries of other origins may come late."""
+    order = item.clock_ms, item.clock_counter, item.origin, item.seq
+    others = _about(item).filter(is_pending=False, clock_ms__gte=item.clock_ms)
+    return any((each.clock_ms, each.clock_counter, each.origin, each.seq) > order for each in others)
+
+
+@transaction.atomic
+def _forget(entry: JournalEntry) -> None:
+    """What its origin has counted out goes from here too, and its row where nothing newer is about the same thing."""
+    kept = checkpoint_of(entry)
+    for item in JournalItem.objects.filter(origin=entry.origin, seq__lte=kept.upto, is_pending=False):
+        if kept.keeps(item.seq):
+            continue
+        if item.kind in _FORGET and not _about(item).exists():
+            _FORGET[item.kind](item.payload)
+        item.delete()
 
 
 def _applies(kind: str) -> Callable[[Callable[[Payload], None]], Callable[[Payload], None]]:
@@ -182,3 +239,11 @@ def _token(payload: Payload) -> None:
         Token.objects.filter(digest=payload["digest"]).delete()
         return
     Token.objects.update_or_create(digest=payload["digest"], defaults=payload)
+
+
+_FORGET: dict[str, Callable[[Payload], object]] = {
+    "audit": lambda payload: AuditEntry.objects.filter(key=payload["key"]).delete(),
+    "sheet": lambda payload: Upload.objects.filter(key=payload["key"]).delete(),
+    "revision": lambda payload: Revision.objects.filter(key=payload["key"]).delete(),
+}
+"""Kinds of which only so many are kept, and how the row of one goes."""

@@ -367,6 +367,8 @@ class JournalAppend(Message, frozen=True, kw_only=True, tag="journal!"):
     """user, audit, sheet, alert, …"""
     payload: bytes
     """JSON"""
+    key: str = ""
+    """What it is about (a user, an alert), where the newest entry with this kind and key says all there is to know."""
 
 
 class JournalAppended(Message, frozen=True, kw_only=True, tag="journal-appended"):
@@ -390,6 +392,7 @@ class JournalEntry(msgspec.Struct, frozen=True, kw_only=True):
     kind: str
     payload: bytes
     previous_hash: bytes = b""
+    key: str = ""
 
 
 class JournalEntries(Message, frozen=True, kw_only=True, tag="journal"):

@@ -404,6 +404,8 @@ class JournalHave(PeerMessage, frozen=True, kw_only=True, tag="journal-have"):
 
 class JournalPush(PeerMessage, frozen=True, kw_only=True, tag="journal-push"):
     entries: tuple[JournalEntry, ...]
+    licences: tuple[JournalEntry, ...] = ()
+    """The newest checkpoints of the origins of which entries are left out."""
 
 
 class EventSpread(PeerMessage, frozen=True, kw_only=True, tag="event-spread"):

@@ -101,8 +101,8 @@ class Door(Machine):
                 self._answer(client, say.FenceDevices(devices=self._fencing.devices_for(node)))
             case say.EventsQuery(limit=limit):
                 self._answer(client, say.Events(events=self._recent_events(limit)))
-            case say.JournalAppend(kind=kind, payload=payload):
-                self._journal.append(kind, payload, lambda seq, reason: self._appended(client, seq, reason))
+            case say.JournalAppend(kind=kind, key=key, payload=payload):
+                self._journal.append(kind, key, payload, lambda seq, reason: self._appended(client, seq, reason))
             case say.JournalQuery():
                 self.give(ReplyJournal(client, request))
             case say.AttributeUpdate():
@@ -119,7 +119,7 @@ class Door(Machine):
         if reason:
             self._answer(client, say.Refused(code="storage.failed", reason=reason))
         else:
-            self._answer(client, say.JournalAppended(origin=self.here.name, seq=seq))
+            self._answer(client, say.JournalAppended(origin=self._journal.origin, seq=seq))
 
     def _update_attribute(self, client: int, update: say.AttributeUpdate, user: str) -> None:
         """Who sets a value reads it at once; the answer comes when the DC has it."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hacluster.cib.model import Cib
+from hacluster.protocol.checkpoint import Checkpoint
 from hacluster.protocol.messages import EventRecord, JournalEntry, JournalQuery, Reply, Update
 from hacluster.protocol.peers import PeerMessage
 
@@ -86,8 +87,27 @@ class PersistJournal(Effect):
 
 
 @dataclass(frozen=True, slots=True)
+class PlanCompaction(Effect):
+    """Look what of this origin could go (`retention.plan`). Answered by CompactionPlanned."""
+
+    token: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompactJournal(Effect):
+    """Drop the entries of this origin that its checkpoint does not keep. No answer."""
+
+    origin: str
+    checkpoint: Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
 class SendJournal(Effect):
-    """Read the journal after these sequence numbers and send it to a peer as JournalPush messages. No answer."""
+    """Read the journal after these sequence numbers and send it to a peer as JournalPush messages. No answer.
+
+    The first of them carries the newest checkpoint of each origin of which the peer may miss what was dropped.
+    """
 
     peer: str
     after: dict[str, int]

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from hacluster.cib.model import Cib
+from hacluster.protocol.checkpoint import Checkpoint
 from hacluster.protocol.messages import JournalEntry, Request
 from hacluster.protocol.peers import AttributeRow, HistoryEntry, LrmResource, PeerMessage
 
@@ -121,6 +122,15 @@ class Persisted(Event):
 class PersistFailed(Event):
     token: int
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionPlanned(Event):
+    """Answer to PlanCompaction: so many entries go with this checkpoint."""
+
+    token: int
+    goes: int
+    checkpoint: Checkpoint | None
 
 
 # ---------------------------------------------------------------- operations of resource agents

@@ -1,10 +1,12 @@
-"""Keeps the journal of all nodes growing: append here, push to the peers, fill gaps when a peer is heard.
+"""Keeps the journal of all nodes growing: append here, push to the peers, fill gaps, drop what nobody needs any more.
 
-Reads JournalAppend (from `door`), JournalHave, JournalPush, Persisted; gives PersistJournal, SendJournal and updates
-for subscribers. Entries themselves stay on the disk; here only the heads are held.
+Reads JournalAppend (from `door`), JournalHave, JournalPush, Persisted and CompactionPlanned; gives PersistJournal,
+SendJournal, PlanCompaction, CompactJournal and updates for subscribers. Entries themselves stay on the disk; here only
+the heads are held.
 
 Invariant: an origin numbers its entries without a gap, each carries the hash of the one before, and an entry is
-answered for only when it is on the disk. So two journals differ only in how far they are.
+answered for only when it is on the disk. Only the origin's own checkpoint makes holes in what others hold of it. So two
+journals differ only in how far they are.
 """
 
 from __future__ import annotations
@@ -14,19 +16,37 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hacluster.protocol import events
+from hacluster.protocol.checkpoint import CHECKPOINT, Checkpoint, checkpoint_of, payload_of
 from hacluster.protocol.messages import JournalEntry, JournalGrew
 from hacluster.protocol.peers import JournalHave, JournalPush
-from nodeagent.machines.effects import PersistJournal, PublishUpdate, SendJournal
-from nodeagent.machines.events import PeerHeard, Persisted, PersistFailed
+from nodeagent.machines.effects import CompactJournal, PersistJournal, PlanCompaction, PublishUpdate, SendJournal
+from nodeagent.machines.events import CompactionPlanned, PeerHeard, Persisted, PersistFailed
+from nodeagent.machines.retention import Line
 from nodeagent.machines.situation import Machine, Restored, Situation, on, on_message
 
 TRY_AGAIN_MS = 5_000
+AGAIN, COMPACT = "again", "compact"
 
 
 def hash_of(entry: JournalEntry) -> bytes:
     """What the next entry of the same origin carries as `previous_hash`."""
     head = f"{entry.origin}\0{entry.seq}\0{entry.clock_ms}\0{entry.clock_counter}\0{entry.kind}\0"
+    if entry.key:
+        head += f"{entry.key}\0"
     return hashlib.sha256(head.encode() + entry.previous_hash + entry.payload).digest()
+
+
+def line_of(entry: JournalEntry) -> Line:
+    return Line(
+        origin=entry.origin,
+        seq=entry.seq,
+        clock_ms=entry.clock_ms,
+        clock_counter=entry.clock_counter,
+        kind=entry.kind,
+        key=entry.key,
+        previous_hash=entry.previous_hash,
+        hash=hash_of(entry),
+    )
 
 
 @dataclass(slots=True)
@@ -41,28 +61,36 @@ class _Waiting:
 class Journal(Machine):
     def __init__(self, here: Situation, restored: Restored) -> None:
         super().__init__(here)
+        self.origin = restored.journal_origin or here.name
+        """The name of this node's own part. A journal that was begun anew after a loss has another one."""
         self._held = dict(restored.journal_have)
         """Origin -> last entry known here, on the disk or on its way to it."""
         self._hashes = dict(restored.journal_hashes)
-        self._written = dict(restored.journal_have)
-        """Origin -> last entry on the disk."""
+        self._written = {origin: (seq, self._hashes[origin]) for origin, seq in self._held.items()}
+        """Origin -> last entry on the disk, and its hash."""
         self._clock_ms, self._counter = restored.journal_clock_ms, 0
         self._waiting: dict[int, _Waiting] = {}
+        self._licences: dict[str, Checkpoint] = {}
+        """Origin -> the checkpoint by which a peer may leave entries out."""
+        self._plan_token = 0
+        # Not all nodes at the same moment.
+        every_ms = here.settings.journal_compact_every_ms
+        self.set_timer(COMPACT, every_ms // 10 + here.luck.randrange(every_ms // 10))
 
     # Growing
 
-    def append(self, kind: str, payload: bytes, then: Callable[[int, str], None]) -> None:
+    def append(self, kind: str, key: str, payload: bytes, then: Callable[[int, str], None]) -> None:
         """Add an entry of this node; `then` gets its number and "", or 0 and why not."""
         self._tick(self.here.wall_ms)
-        name = self.here.name
         entry = JournalEntry(
-            origin=name,
-            seq=self._held.get(name, 0) + 1,
+            origin=self.origin,
+            seq=self._held.get(self.origin, 0) + 1,
             clock_ms=self._clock_ms,
             clock_counter=self._counter,
             kind=kind,
+            key=key,
             payload=payload,
-            previous_hash=self._hashes.get(name, b""),
+            previous_hash=self._hashes.get(self.origin, b""),
         )
         self._hold(entry)
         self._write((entry,), lambda reason: then(0 if reason else entry.seq, reason))
@@ -89,8 +117,10 @@ class Journal(Machine):
         if waiting is None:
             return
         for entry in waiting.entries:
-            self._written[entry.origin] = max(entry.seq, self._written.get(entry.origin, 0))
-        own = tuple(entry for entry in waiting.entries if entry.origin == self.here.name)
+            self._written[entry.origin] = entry.seq, hash_of(entry)
+            if entry.kind == CHECKPOINT:
+                self.give(CompactJournal(entry.origin, checkpoint_of(entry)))
+        own = tuple(entry for entry in waiting.entries if entry.origin == self.origin)
         if own:
             for peer in self.here.heard:
                 self.send(peer, JournalPush(entries=own))
@@ -104,19 +134,31 @@ class Journal(Machine):
         if waiting is None:
             return
         # Whatever came after it builds on it, so everything not on the disk is given up together.
-        for entry in waiting.entries:
-            if self._held.get(entry.origin, 0) >= entry.seq:
-                self._held[entry.origin] = entry.seq - 1
-                self._hashes[entry.origin] = entry.previous_hash
+        for origin in {entry.origin: None for entry in waiting.entries}:
+            self._held[origin], self._hashes[origin] = self._written.get(origin, (0, b""))
         self.publish(events.DISK_FULL, file="journal.sqlite3", reason=event.reason)
-        self.set_timer("again", TRY_AGAIN_MS)
+        self.set_timer(AGAIN, TRY_AGAIN_MS)
         if waiting.then is not None:
             waiting.then(event.reason)
 
     def timer(self, name: str) -> None:
         """What could not be written is asked for again."""
+        if name == COMPACT:
+            self._plan_token = self.here.token()
+            self.give(PlanCompaction(self._plan_token, self.origin))
+            self.set_timer(COMPACT, self.here.settings.journal_compact_every_ms)
+            return
         for peer in self.here.heard:
             self.send(peer, JournalHave(have=dict(self._held)))
+
+    # Shrinking
+
+    @on(CompactionPlanned)
+    def _planned(self, event: CompactionPlanned) -> None:
+        """A checkpoint costs an entry and everybody a look at the disk, so it must be worth it."""
+        if event.token == self._plan_token and event.goes >= self.here.settings.journal_compact_least:
+            assert event.checkpoint is not None, "something goes, so there is a checkpoint"
+            self.append(CHECKPOINT, "", payload_of(event.checkpoint), lambda seq, reason: None)
 
     # Between nodes
 
@@ -126,7 +168,7 @@ class Journal(Machine):
 
     @on_message(JournalHave)
     def _peer_has(self, peer: str, message: JournalHave) -> None:
-        if any(seq > message.have.get(origin, 0) for origin, seq in self._written.items()):
+        if any(seq > message.have.get(origin, 0) for origin, (seq, _) in self._written.items()):
             self.give(SendJournal(peer, message.have))
         if any(seq > self._held.get(origin, 0) for origin, seq in message.have.items()):
             # What this node sent when it began to hear the peer may have come before the peer heard it.
@@ -134,17 +176,16 @@ class Journal(Machine):
 
     @on_message(JournalPush)
     def _pushed(self, peer: str, message: JournalPush) -> None:
+        for licence in message.licences:
+            self._licences[licence.origin] = checkpoint_of(licence)
         fresh = []
         has_gap = False
         for entry in message.entries:
-            known = self._held.get(entry.origin, 0)
-            if entry.seq <= known:
+            if entry.seq <= self._held.get(entry.origin, 0):
                 continue
-            if entry.seq != known + 1:
+            if not self._follows(entry):
                 has_gap = True
                 continue
-            if entry.previous_hash != self._hashes.get(entry.origin, b""):
-                break
             self._hold(entry)
             self._tick(max(entry.clock_ms, self._clock_ms))
             fresh.append(entry)
@@ -152,3 +193,15 @@ class Journal(Machine):
             self._write(tuple(fresh), None)
         if has_gap and not fresh:
             self.send(peer, JournalHave(have=dict(self._held)))
+
+    def _follows(self, entry: JournalEntry) -> bool:
+        """Whether it is the next one of its origin: in the chain, or beyond a hole that the origin itself has made."""
+        known = self._held.get(entry.origin, 0)
+        licence = self._licences.get(entry.origin)
+        if licence is not None and licence.is_end_wrong(entry.seq, hash_of(entry)):
+            return False
+        if entry.seq == known + 1 and entry.previous_hash == self._hashes.get(entry.origin, b""):
+            return True
+        if licence is None or known > licence.upto:
+            return False
+        return (entry.seq, entry.previous_hash) == licence.next_after(known)

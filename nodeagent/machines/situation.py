@@ -53,6 +53,9 @@ class Settings:
     """How long the DC waits for a node that it hears to become a member before it decides without it."""
     wait_for_all: bool = False
     """A partition gets its first quorum only when it has seen all nodes."""
+    journal_compact_every_ms: int = 6 * 3_600_000
+    journal_compact_least: int = 100
+    """How many entries must go before a checkpoint is written."""
     tie_breaker: str = ""
     """ping, disk, or "" where nobody is asked which half of an evenly split cluster may act."""
 
@@ -66,6 +69,8 @@ class Restored:
     term: int = 0
     voted_for: str = ""
     ancestors: tuple[str, ...] = ()
+    journal_origin: str = ""
+    """The name of this node's own part of the journal; "" is the node's name."""
     journal_have: dict[str, int] = field(default_factory=dict)
     """Origin -> number of its last entry that is held here."""
     journal_hashes: dict[str, bytes] = field(default_factory=dict)

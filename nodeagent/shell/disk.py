@@ -21,8 +21,16 @@ from hacluster.cib.model import Cib
 from hacluster.cib.version import CibVersion
 from hacluster.protocol.events import DISK_FULL
 from hacluster.protocol.messages import EventRecord, JournalEntry, KeptVersion
-from nodeagent.machines.effects import KeepDivergentCib, PersistCib, PersistJournal, PersistTerm, SaveRuntime
-from nodeagent.machines.events import Event, Happened, Persisted, PersistFailed
+from nodeagent.machines.effects import (
+    CompactJournal,
+    KeepDivergentCib,
+    PersistCib,
+    PersistJournal,
+    PersistTerm,
+    PlanCompaction,
+    SaveRuntime,
+)
+from nodeagent.machines.events import CompactionPlanned, Event, Happened, Persisted, PersistFailed
 from nodeagent.machines.journal import hash_of
 from nodeagent.machines.situation import Restored
 from nodeagent.shell.journal_store import JournalStore
@@ -75,6 +83,9 @@ class Disk:
             term=state.term,
             voted_for=state.voted_for,
             ancestors=stored.author.ancestors if stored else (),
+            journal_origin=self.journal.own_origin(
+                self._node, state.incarnation, is_first_life=self._storage.is_first_life
+            ),
             journal_have=self.journal.heads(),
             journal_hashes={entry.origin: hash_of(entry) for entry in entries},
             journal_clock_ms=self.journal.highest_clock_ms(),
@@ -158,6 +169,23 @@ class Disk:
 
     def persist_journal(self, effect: PersistJournal) -> None:
         self._answered(self._database, effect.token, lambda: self.journal.append(effect.entries))
+
+    def plan_compaction(self, effect: PlanCompaction, now_ms: int) -> None:
+        def planned(found: object) -> None:
+            assert isinstance(found, tuple)
+            checkpoint, goes = found
+            self._report(CompactionPlanned(effect.token, goes, checkpoint))
+
+        self._later(self._database, lambda: self.journal.plan(effect.origin, now_ms), planned, self._tell_failure)
+
+    def compact_journal(self, effect: CompactJournal) -> None:
+        def work() -> None:
+            self.journal.compact(effect.origin, effect.checkpoint)
+
+        self._later(self._database, work, lambda _: None, self._tell_failure)
+
+    def journal_licences(self, have: dict[str, int]) -> asyncio.Future[tuple[JournalEntry, ...]]:
+        return self.in_database(lambda: self.journal.licences(have))
 
     def journal_after(self, have: dict[str, int], limit: int) -> asyncio.Future[tuple[JournalEntry, ...]]:
         return self.in_database(lambda: self.journal.after(have, limit))

@@ -10,23 +10,30 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
 
+from hacluster.protocol.checkpoint import CHECKPOINT, Checkpoint, checkpoint_of
 from hacluster.protocol.events import CIB_DAMAGED
 from hacluster.protocol.messages import EventRecord, JournalEntry
+from nodeagent.machines.journal import line_of
+from nodeagent.machines.retention import RULES, Line, broken_at, plan
 from nodeagent.shell.storage import Alert
 
 EVENTS_KEPT = 20_000
+_COLUMNS = "origin, seq, clock_ms, clock_counter, kind, payload, previous_hash, key"
 _SEQ_GAP = 1000
 """Events whose number a power cut may have made forgotten."""
 
 _SCHEMA = """
 create table if not exists entry (
     origin text not null, seq integer not null, clock_ms integer not null, clock_counter integer not null,
-    kind text not null, payload blob not null, previous_hash blob not null, primary key (origin, seq)
+    kind text not null, payload blob not null, previous_hash blob not null, key text not null default '',
+    primary key (origin, seq)
 ) without rowid;
+create table if not exists own_origin (name text primary key);
 create table if not exists event (
     id integer primary key, node text not null, seq integer not null, record blob not null, unique (node, seq)
 );
@@ -49,6 +56,8 @@ class JournalStore:
         self._journal = _connect(self._file, "full")
         self._events = _connect(self._file, "normal")
         self._journal.executescript(_SCHEMA)
+        if "key" not in {column for _, column, *_ in self._journal.execute("pragma table_info(entry)")}:
+            self._journal.execute("alter table entry add column key text not null default ''")
         (state,) = self._journal.execute("pragma quick_check(1)").fetchone()
         if state != "ok":
             raise sqlite3.DatabaseError(state)
@@ -61,6 +70,17 @@ class JournalStore:
         self.alerts.append(Alert(CIB_DAMAGED, {"file": str(aside), "version": "the peers'"}))
 
     # Journal
+
+    def own_origin(self, node: str, incarnation: int, *, is_first_life: bool) -> str:
+        """The name under which this database counts. One that was begun anew after a loss must not count again."""
+        known = self._journal.execute("select name from own_origin").fetchone()
+        if known is not None:
+            return str(known[0])
+        has_own = self._journal.execute("select 1 from entry where origin = ? limit 1", (node,)).fetchone()
+        name = node if has_own or is_first_life else f"{node}.{incarnation}"
+        with self._journal:
+            self._journal.execute("insert into own_origin values (?)", (name,))
+        return name
 
     def heads(self) -> dict[str, int]:
         """How far the journal goes for each origin."""
@@ -80,9 +100,46 @@ class JournalStore:
 
     def append(self, entries: Iterable[JournalEntry]) -> None:
         """On the disk when it returns; an entry that is there already is left as it is."""
-        rows = [(e.origin, e.seq, e.clock_ms, e.clock_counter, e.kind, e.payload, e.previous_hash) for e in entries]
+        rows = [
+            (e.origin, e.seq, e.clock_ms, e.clock_counter, e.kind, e.payload, e.previous_hash, e.key) for e in entries
+        ]
         with self._journal:
-            self._journal.executemany("insert or ignore into entry values (?, ?, ?, ?, ?, ?, ?)", rows)
+            self._journal.executemany(f"insert or ignore into entry ({_COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+    # Compaction
+
+    def lines(self) -> Iterable[Line]:
+        """All entries without their payloads, origin by origin in their order."""
+        for entry in self._select("order by origin, seq", ()):
+            yield line_of(entry)
+
+    def plan(self, origin: str, now_ms: int) -> tuple[Checkpoint | None, int]:
+        return plan(self.lines(), origin, RULES, now_ms)
+
+    def compact(self, origin: str, checkpoint: Checkpoint) -> None:
+        with self._journal:
+            self._journal.executemany(
+                "delete from entry where origin = ? and seq between ? and ?",
+                [(origin, first, last) for first, last in checkpoint.holes()],
+            )
+
+    def licences(self, have: Mapping[str, int]) -> tuple[JournalEntry, ...]:
+        """The newest checkpoint of each origin of which somebody with these heads may miss dropped entries."""
+        newest = (
+            entry
+            for origin in self.heads()
+            for entry in self._select("where origin = ? and kind = ? order by seq desc limit 1", (origin, CHECKPOINT))
+        )
+        return tuple(entry for entry in newest if checkpoint_of(entry).upto > have.get(entry.origin, 0))
+
+    def broken(self) -> dict[str, int]:
+        """Origin -> the first entry that its chain of hashes does not cover."""
+        found: dict[str, int] = {}
+        newest = {entry.origin: checkpoint_of(entry) for entry in self.licences({})}
+        for origin, lines in groupby(self.lines(), key=lambda line: line.origin):
+            if at := broken_at(lines, newest.get(origin)):
+                found[origin] = at
+        return found
 
     def after(self, have: Mapping[str, int], limit: int) -> tuple[JournalEntry, ...]:
         """The next entries of each origin beyond `have`, origin by origin."""
@@ -95,9 +152,8 @@ class JournalStore:
         return tuple(found)
 
     def _select(self, condition: str, values: tuple[str | int, ...]) -> Iterable[JournalEntry]:
-        columns = "origin, seq, clock_ms, clock_counter, kind, payload, previous_hash"
-        for row in self._journal.execute(f"select {columns} from entry {condition}", values):
-            origin, seq, clock_ms, clock_counter, kind, payload, previous_hash = row
+        for row in self._journal.execute(f"select {_COLUMNS} from entry {condition}", values):
+            origin, seq, clock_ms, clock_counter, kind, payload, previous_hash, key = row
             yield JournalEntry(
                 origin=origin,
                 seq=seq,
@@ -106,6 +162,7 @@ class JournalStore:
                 kind=kind,
                 payload=payload,
                 previous_hash=previous_hash,
+                key=key,
             )
 
     # Events

@@ -168,6 +168,10 @@ class Runtime:
                 self._disk.keep_divergent(effect)
             case order.PersistJournal():
                 self._disk.persist_journal(effect)
+            case order.PlanCompaction():
+                self._disk.plan_compaction(effect, wall_ms())
+            case order.CompactJournal():
+                self._disk.compact_journal(effect)
             case order.SendJournal(peer, after):
                 self._spawn(self._send_journal(peer, after))
             case order.ReplyJournal(client, query):
@@ -228,10 +232,12 @@ class Runtime:
 
     async def _send_journal(self, peer: str, after: dict[str, int]) -> None:
         have = dict(after)
+        licences = await self._disk.journal_licences(have)
         while entries := await self._disk.journal_after(have, _JOURNAL_BATCH):
             for entry in entries:
                 have[entry.origin] = entry.seq
-            message: PeerMessage = JournalPush(entries=entries)
+            message: PeerMessage = JournalPush(entries=entries, licences=licences)
+            licences = ()
             self._engine.send(peer, to_bytes(Envelope(self._incarnation, message)))  # type: ignore[arg-type]
 
     async def _reply_journal(self, client: int, query: JournalQuery) -> None:

@@ -10,7 +10,9 @@ import pytest
 
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.version import CibVersion
+from hacluster.protocol.checkpoint import CHECKPOINT, payload_of
 from hacluster.protocol.messages import EventRecord, JournalEntry
+from nodeagent.machines.journal import hash_of
 from nodeagent.shell.journal_store import JournalStore
 from nodeagent.shell.storage import VERSIONS_KEPT, CibAuthor, Storage
 
@@ -185,6 +187,77 @@ def test_a_damaged_database_is_put_aside_and_begun_anew(tmp_path: Path, journal:
     assert [alert.kind.code for alert in again.alerts] == ["cib.damaged"]
     again.append([_entry("a", 1)])
     assert list(tmp_path.glob("journal.sqlite3.damaged-*"))
+
+
+def test_a_journal_that_is_begun_anew_counts_under_another_name(tmp_path: Path, journal: JournalStore) -> None:
+    assert journal.own_origin("pm01", 7, is_first_life=True) == "pm01"
+    assert JournalStore(tmp_path / "journal.sqlite3").own_origin("pm01", 8, is_first_life=False) == "pm01"
+    lost = JournalStore(tmp_path / "another.sqlite3")
+    assert lost.own_origin("pm01", 9, is_first_life=False) == "pm01.9"
+    assert JournalStore(tmp_path / "another.sqlite3").own_origin("pm01", 10, is_first_life=False) == "pm01.9"
+
+
+def test_a_journal_of_before_there_were_keys_goes_on(tmp_path: Path) -> None:
+    file = tmp_path / "old.sqlite3"
+    connection = sqlite3.connect(file)
+    connection.executescript(
+        "create table entry (origin text not null, seq integer not null, clock_ms integer not null,"
+        " clock_counter integer not null, kind text not null, payload blob not null, previous_hash blob not null,"
+        " primary key (origin, seq)) without rowid;"
+        "insert into entry values ('pm01', 1, 1, 0, 'audit', x'7b7d', x'');"
+    )
+    connection.close()
+    store = JournalStore(file)
+    assert store.own_origin("pm01", 2, is_first_life=False) == "pm01"
+    assert store.after({}, 10) == (_entry("pm01", 1),)
+
+
+def _users(count: int) -> list[JournalEntry]:
+    """Ann changed her password again and again."""
+    entries: list[JournalEntry] = []
+    for seq in range(1, count + 1):
+        before = hash_of(entries[-1]) if entries else b""
+        entries.append(
+            JournalEntry(
+                origin="a",
+                seq=seq,
+                clock_ms=seq,
+                clock_counter=0,
+                kind="user",
+                payload=b"{}",
+                previous_hash=before,
+                key="ann",
+            )
+        )
+    return entries
+
+
+def test_a_compacted_journal_keeps_what_its_checkpoint_keeps_and_is_proven(journal: JournalStore) -> None:
+    entries = _users(9)
+    journal.append(entries)
+    checkpoint, goes = journal.plan("a", 0)
+    assert checkpoint is not None
+    assert goes == 8
+    own = JournalEntry(
+        origin="a", seq=10, clock_ms=10, clock_counter=0, kind=CHECKPOINT, payload=payload_of(checkpoint),
+        previous_hash=hash_of(entries[-1]),
+    )  # fmt: skip
+    journal.append([own])
+    journal.compact("a", checkpoint)
+    assert journal.after({}, 100) == (entries[-1], own)
+    assert journal.heads() == {"a": 10}
+    assert journal.broken() == {}
+    assert journal.licences({"a": 3}) == (own,)
+    assert journal.licences({"a": 9}) == ()
+
+
+def test_a_forged_entry_is_found(tmp_path: Path, journal: JournalStore) -> None:
+    journal.append(_users(5))
+    connection = sqlite3.connect(tmp_path / "journal.sqlite3")
+    with connection:
+        connection.execute("update entry set payload = x'00' where seq = 3")
+    connection.close()
+    assert journal.broken() == {"a": 4}
 
 
 def test_the_newest_events_come_oldest_first(journal: JournalStore) -> None:
