@@ -8,9 +8,10 @@ import sys
 import time
 from collections import Counter
 
+from hacluster.protocol.events import CATALOGUE
 from hacluster.scheduler.schedule import schedule
 from tests.simulation import stand_in
-from tests.simulation.run import Scheduler, run_seed
+from tests.simulation.run import END_MS, Scheduler, run_seed
 
 TRACE_LINES = 60
 
@@ -37,10 +38,12 @@ def run_many(first: int, count: int, scheduler: Scheduler, *, until_caught: bool
     # The frozen trees hold no circles; looking for them often costs a sixth of the time.
     gc.set_threshold(200_000, 20, 20)
     counts: Counter[str] = Counter()
+    seeds_with: Counter[str] = Counter()
     failed = []
     for seed in range(first, first + count):
         outcome = run_seed(seed, scheduler)
         counts.update(outcome.counts)
+        seeds_with.update(outcome.counts.keys())
         if outcome.violation:
             failed.append(seed)
             print("\n".join(outcome.trace[-TRACE_LINES:]) if len(failed) == 1 else "", end="")
@@ -48,9 +51,27 @@ def run_many(first: int, count: int, scheduler: Scheduler, *, until_caught: bool
             if until_caught:
                 return 1
     seconds = time.process_time() - began
-    print(f"{count} seeds, {len(failed)} with a violation {failed[:20]}, {count / seconds:.1f} seeds per core-second")
-    print("events: " + ", ".join(f"{kind} {number}" for kind, number in sorted(counts.items())))
+    print("\n".join(coverage(counts, seeds_with)))
+    nodes = sum(number * int(kind.split()[1]) for kind, number in counts.items() if kind.endswith(" nodes"))
+    print(f"{count} seeds of {END_MS / 60_000:.0f} virtual minutes with {nodes / count:.1f} nodes on average: ", end="")
+    print(f"{len(failed)} with a violation {failed[:20] or ''}, {count / seconds:.1f} seeds per core-second")
     return 1 if failed else 0
+
+
+def coverage(counts: Counter[str], seeds_with: Counter[str]) -> list[str]:
+    """What has happened how often, and in how many seeds; by kind. What never happened is not covered."""
+    parts: dict[str, list[str]] = {"shape": [], "fault": [], "input of a node": [], "the operator's event": []}
+    for kind in counts:
+        part, colon, _ = kind.partition(": ")
+        parts[part if colon else "the operator's event" if kind in CATALOGUE else "input of a node"].append(kind)
+    lines = []
+    for part, kinds in parts.items():
+        lines.append(f"{part:44} {'times':>9} {'seeds':>6}")
+        lines += [
+            f"  {kind.removeprefix(f'{part}: '):42} {counts[kind]:9} {seeds_with[kind]:6}" for kind in sorted(kinds)
+        ]
+    lines.append(f"never: {', '.join(sorted(kind for kind in CATALOGUE if kind not in counts))}")
+    return lines
 
 
 if __name__ == "__main__":

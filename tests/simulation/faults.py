@@ -1,20 +1,26 @@
 """What goes wrong, drawn from the seed: networks, machines, disks, clocks, agents and fence devices.
 
 Reads a seed; gives the delays and results that the world asks for, and a schedule of faults that ends at `calm_ms`.
-`Peace` is the same without any fault, for scenarios that make their own.
+`Peace` is the same without any fault, for scenarios that make their own; `Storm` is a bad day, and `Breeze` one on
+which nobody has a reason to fence anybody.
 """
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from hacluster.protocol.messages import AttributeUpdate, JournalAppend
 from nodeagent.machines import effects as order
+from nodeagent.machines.events import StopRequested
 
 if TYPE_CHECKING:
     from tests.simulation.world import Host, World
 
 WATCHED_EFFECTS = (order.PersistTerm, order.PersistCib, order.Send, order.RunOperation, order.Schedule)
+LINKS = ("eth1", "eth2")
+Fault = Callable[[], None]
 
 
 class Peace:
@@ -41,6 +47,10 @@ class Peace:
     def disk_delay_ms(self, host: Host) -> int:
         return self.luck.randrange(1, 6)
 
+    def writes_landed(self, count: int) -> int:
+        """How many of the writes under way had reached the disk when the power went."""
+        return 0
+
     def tie_breaker_ms(self, host: Host) -> int:
         return self.luck.randrange(5, 50)
 
@@ -53,37 +63,37 @@ class Peace:
         return self.luck.randrange(50, 500), True
 
 
-class Storm(Peace):
-    """A bad day. `calm_ms` is when it ends."""
+class Weather(Peace):
+    """Faults drawn one after the other until `calm_ms`; then all stops, and what is off is switched on."""
 
     def __init__(self, seed: int, calm_ms: int = 60_000) -> None:
         super().__init__(seed)
         self.calm_ms = calm_ms
-        luck = self.luck
-        self.loss = luck.choice([0.0, 0.0, 0.02, 0.1])
-        self.duplication = luck.choice([0.0, 0.05])
-        self.jitter_ms = luck.choice([2, 20, 200])
-        self.agent_failures = luck.choice([0.0, 0.02, 0.1])
-        self.slow_agents = luck.choice([0.0, 0.3])
-        self.fence_failures = luck.choice([0.0, 0.3])
-        self.crash_rate = luck.choice([0.0, 0.0, 0.002])
-        self.is_over = False
+        self.loss = self.duplication = self.slow_agents = 0.0
+        self.jitter_ms = 2
 
     def begin(self, world: World) -> None:
         super().begin(world)
-        kinds = [self._crash, self._freeze, self._one_way, self._partition, self._cut_one_link, self._full_disk]
-        kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._change, self._journal]
-        kinds += [self._break_resource, self._crash_agent]
+        kinds = self.kinds()
         at = 2_000
         while at < self.calm_ms - 5_000:
             at += self.luck.randrange(200, 6_000)
-            kind = self.luck.choice(kinds)
-            world.at(at, kind)
+            world.at(at, self._counted(self.luck.choice(kinds)))
         world.at(self.calm_ms, self.end)
 
+    def kinds(self) -> list[Fault]:
+        raise NotImplementedError
+
+    def _counted(self, fault: Fault) -> Fault:
+        def strike() -> None:
+            self.world.count(f"fault: {fault.__name__.strip('_').replace('_', ' ')}")
+            fault()
+
+        return strike
+
     def end(self) -> None:
-        """All faults stop; what is off is switched on."""
         self.is_over = True
+        self.world.tie_breaker.unreachable.clear()
         for host in self.world.hosts.values():
             host.disk.is_full = False
             host.boot()
@@ -107,24 +117,151 @@ class Storm(Peace):
     def stream_delay_ms(self, sender: str, receiver: str) -> int:
         return self.luck.randrange(1, 4) if self.is_over else 1 + self.luck.randrange(self.jitter_ms)
 
+    def _heal_later(self, most_ms: int = 15_000) -> None:
+        self.world.at(self.world.now_ms + self.luck.randrange(100, most_ms), self.world.heal)
+
+    # Machines
+
+    def _clock_jump(self) -> None:
+        self._host().clock_offset_ms += self.luck.choice([-3_600_000, -5_000, 5_000, 3_600_000])
+
+    def _leave(self) -> None:
+        host = self._host()
+        if host.is_up:
+            host.step(StopRequested())
+            self.world.at(self.world.now_ms + 30_000, host.boot)
+
+    # Operators
+
+    def _change(self) -> None:
+        self.world.judges.change_something(self._host())
+
+    def _attribute(self) -> None:
+        value = str(self.luck.randrange(3))
+        self._host().request(AttributeUpdate(name="pingd", value=value, dampen_ms=self.luck.choice([0, 1000])))
+
+    def _journal(self) -> None:
+        if self.luck.random() < 0.5:
+            entry = JournalAppend(kind="audit", payload=b'{"n": %d}' % self.world.now_ms)
+        else:
+            key = self.luck.choice(["ann", "bo"])
+            entry = JournalAppend(kind="user", key=key, payload=b'{"n": %d}' % self.world.now_ms)
+        self.world.judges.write_journal(self._host(), entry)
+
+
+class Breeze(Weather):
+    """One of the two LANs fails, agents restart within the deadtime, nodes leave in order: nobody is to be fenced."""
+
+    def __init__(self, seed: int, calm_ms: int = 60_000) -> None:
+        super().__init__(seed, calm_ms)
+        self.lan = self.luck.choice(LINKS)
+        self.jitter_ms = self.luck.choice([2, 20])
+        self.duplication = self.luck.choice([0.0, 0.05])
+        self.slow_agents = self.luck.choice([0.0, 0.3])
+
+    def kinds(self) -> list[Fault]:
+        kinds = [self._cut_one_lan, self._cut_in_one_direction, self._flap_on_one_lan, self._short_freeze]
+        kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._journal, self._restart_agent]
+        return kinds
+
+    def _cut_one_lan(self) -> None:
+        for one in self.world.names:
+            for other in self.world.names:
+                if one < other:
+                    self.world.cut_link(one, other, self.lan)
+        self._heal_later()
+
+    def _cut_in_one_direction(self) -> None:
+        one, other = self.luck.sample(self.world.names, 2)
+        self.world.cut_link(one, other, self.lan, both=False)
+        self._heal_later()
+
+    def _flap_on_one_lan(self) -> None:
+        one, other = self.luck.sample(self.world.names, 2)
+        for number in range(self.luck.randrange(2, 8)):
+            at = self.world.now_ms + number * self.luck.randrange(1_500, 3_000)
+            self.world.at(at, lambda: self.world.cut_link(one, other, self.lan))
+            self.world.at(at + self.luck.randrange(200, 1_400), self.world.heal)
+
+    def _short_freeze(self) -> None:
+        host = self._host()
+        host.frozen_until = self.world.now_ms + self.luck.choice([100, 300])
+
+    def _leave(self) -> None:
+        """One at a time: when half of the nodes are away, quorum is lost, and that may be a cause."""
+        if all(host.is_up for host in self.world.hosts.values()):
+            super()._leave()
+
+    def _restart_agent(self) -> None:
+        self._host().crash_agent(self.luck.choice([20, 100, 300]))
+
+    def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
+        ms, rc, effect = super().agent(host, spec)
+        if not self.is_over and self.luck.random() < self.slow_agents and spec.action != "monitor":
+            ms = self.luck.randrange(500, 3_000)
+        return ms, rc, effect
+
+
+class Storm(Weather):
+    """A bad day."""
+
+    def __init__(self, seed: int, calm_ms: int = 60_000) -> None:
+        super().__init__(seed, calm_ms)
+        luck = self.luck
+        self.loss = luck.choice([0.0, 0.0, 0.02, 0.1])
+        self.duplication = luck.choice([0.0, 0.05])
+        self.jitter_ms = luck.choice([2, 20, 200])
+        self.agent_failures = luck.choice([0.0, 0.02, 0.1])
+        self.slow_agents = luck.choice([0.0, 0.3])
+        self.fence_failures = luck.choice([0.0, 0.3])
+        self.crash_rate = luck.choice([0.0, 0.0, 0.002])
+
+    def kinds(self) -> list[Fault]:
+        kinds = [self._crash, self._freeze, self._one_way, self._partition, self._partition, self._cut_one_link]
+        kinds += [self._flap, self._full_disk, self._hanging_disk, self._corrupt_file, self._lose_third_party]
+        kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._change, self._journal]
+        kinds += [self._break_resource, self._crash_agent]
+        return kinds
+
+    # The network
+
     def _one_way(self) -> None:
         one, other = self.luck.sample(self.world.names, 2)
-        for link in ("eth1", "eth2"):
+        for link in LINKS:
             self.world.cut_link(one, other, link, both=False)
         self._heal_later()
 
     def _cut_one_link(self) -> None:
         one, other = self.luck.sample(self.world.names, 2)
-        self.world.cut_link(one, other, self.luck.choice(["eth1", "eth2"]))
+        self.world.cut_link(one, other, self.luck.choice(LINKS))
         self._heal_later()
+
+    def _flap(self) -> None:
+        """Both LANs of one pair of hosts, again and again."""
+        one, other = self.luck.sample(self.world.names, 2)
+        at = self.world.now_ms
+        for _ in range(self.luck.randrange(2, 10)):
+            self.world.at(at, lambda: [self.world.cut_link(one, other, link) for link in LINKS])
+            self.world.at(at + self.luck.randrange(300, 2_000), self.world.heal)
+            at += self.luck.randrange(2_000, 4_000)
+            if at > self.calm_ms - 2_500:
+                return
 
     def _partition(self) -> None:
-        count = self.luck.randrange(1, len(self.world.names))
-        self.world.partition(self.luck.sample(self.world.names, count))
-        self._heal_later()
+        names, tie_breaker = self.world.names, self.world.tie_breaker
+        count = len(names) // 2 if tie_breaker.kind and self.luck.random() < 0.7 else self.luck.randrange(1, len(names))
+        side = self.luck.sample(names, count)
+        self.world.partition(side)
+        if tie_breaker.kind and self.luck.random() < 0.6:
+            # What cuts the heartbeats often cuts this side off from the rest of the world too.
+            tie_breaker.unreachable.update(side)
+            self.world.at(self.world.now_ms + self.luck.randrange(3_000, 20_000), tie_breaker.unreachable.clear)
+        self._heal_later(self.luck.choice([3_000, 15_000, 30_000]))
 
-    def _heal_later(self) -> None:
-        self.world.at(self.world.now_ms + self.luck.randrange(100, 15_000), self.world.heal)
+    def _lose_third_party(self) -> None:
+        name, unreachable = self.luck.choice(self.world.names), self.world.tie_breaker.unreachable
+        unreachable.add(name)
+        self.world.at(self.world.now_ms + self.luck.randrange(1_000, 20_000), lambda: unreachable.discard(name))
 
     # Machines
 
@@ -143,32 +280,38 @@ class Storm(Peace):
 
     def _freeze(self) -> None:
         host = self._host()
-        ms = self.luck.choice([300, 900, 1_500, 4_000])
+        ms = self.luck.choice([300, 900, 1_500, 4_000, 12_000])
         self.world.note(f"{host.name} freezes for {ms} ms")
         host.frozen_until = self.world.now_ms + ms
-
-    def _clock_jump(self) -> None:
-        host = self._host()
-        host.clock_offset_ms += self.luck.choice([-3_600_000, -5_000, 5_000, 3_600_000])
-
-    def _leave(self) -> None:
-        host = self._host()
-        if host.is_up:
-            from nodeagent.machines.events import StopRequested
-
-            host.step(StopRequested())
-            self.world.at(self.world.now_ms + 30_000, host.boot)
 
     # Disks
 
     def disk_delay_ms(self, host: Host) -> int:
         return self.luck.randrange(1, 6) if self.is_over else self.luck.choice([1, 2, 5, 20, 300])
 
+    def writes_landed(self, count: int) -> int:
+        return self.luck.randint(0, count)
+
     def _full_disk(self) -> None:
         host = self._host()
         host.disk.is_full = True
         self.world.note(f"the disk of {host.name} is full")
         self.world.at(self.world.now_ms + 5_000, lambda: setattr(host.disk, "is_full", False))
+
+    def _hanging_disk(self) -> None:
+        host = self._host()
+        host.disk_free_ms = self.world.now_ms + self.luck.choice([1_000, 5_000])
+
+    def _corrupt_file(self) -> None:
+        """A bad sector, found at the next start."""
+        host = self._host()
+        if self.luck.random() < 0.5:
+            host.disk.is_damaged = True
+        else:
+            host.disk.journal, host.disk.journal_origin = {}, ""
+            self.world.judges.lost_journal(self.world)
+        host.crash("power cut that damages a file")
+        self.world.boot_later(host)
 
     # Agents and devices
 
@@ -181,10 +324,14 @@ class Storm(Peace):
         if spec.standard == "stonith":
             return ms, 1, effect
         kind = self.luck.choice(["fails", "hangs", "lies"])
+        self.world.count(f"fault: an agent {kind}")
         if spec.action == "monitor":
-            return (spec.timeout_ms + 1, 1, "none") if kind == "hangs" else (ms, 1, "none")
+            # It says that all is well, or that nothing is.
+            return (spec.timeout_ms + 1, 1, "none") if kind == "hangs" else (ms, 0 if kind == "lies" else 1, "none")
         if kind == "hangs":
             return spec.timeout_ms + 1, 1, "full"
+        if kind == "lies" and spec.action == "start" and self.luck.random() < 0.5:
+            return ms, 0, "none"
         # It fails and has done nothing, or it says that it failed although it did it.
         return ms, 1, "none" if kind == "fails" else "full"
 
@@ -196,21 +343,10 @@ class Storm(Peace):
             host.active.discard(resource)
 
     def fence_device(self, host: Host, spec: order.FenceDeviceSpec) -> tuple[int, bool]:
-        ms = self.luck.choice([50, 300, 3_000]) if not self.is_over else 100
-        return ms, self.is_over or self.luck.random() >= self.fence_failures
-
-    # Operators
-
-    def _change(self) -> None:
-        self.world.judges.change_something(self._host())
-
-    def _attribute(self) -> None:
-        from hacluster.protocol.messages import AttributeUpdate
-
-        value = str(self.luck.randrange(3))
-        self._host().request(AttributeUpdate(name="pingd", value=value, dampen_ms=self.luck.choice([0, 1000])))
-
-    def _journal(self) -> None:
-        from hacluster.protocol.messages import JournalAppend
-
-        self._host().request(JournalAppend(kind="audit", payload=b'{"n": %d}' % self.world.now_ms))
+        if self.is_over:
+            return 100, True
+        ms = self.luck.choice([50, 300, 3_000, 8_000])
+        is_ok = self.luck.random() >= self.fence_failures
+        if ms > 300 or not is_ok:
+            self.world.count(f"fault: a fence device {'is slow' if is_ok else 'fails'}")
+        return ms, is_ok

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
+from hacluster.protocol.checkpoint import CHECKPOINT, checkpoint_of
+from nodeagent.machines.journal import line_of
+from nodeagent.machines.retention import broken_at
 
 if TYPE_CHECKING:
     from nodeagent.machines.effects import OperationSpec
@@ -28,6 +31,8 @@ class Judges:
         self.may_fence = may_fence
         self.acknowledged: dict[str, str] = {}
         """Id of a property -> the node that acknowledged it."""
+        self.journalled: dict[tuple[str, int], say.JournalAppend] = {}
+        """(origin, number) of an entry that was acknowledged."""
         self._changes = 0
         self._views: dict[str, tuple[int, int]] = {}
         self._two_dcs_since: dict[tuple[str, str], int] = {}
@@ -109,11 +114,13 @@ class Judges:
         if record.code != "fence.requested" or host.node is None:
             return
         members, target = sorted(host.node.here.view.members), record.fields["node"]
-        if target in members or len(members) * 2 > len(world.names):
+        if target in (*members, *host.node.here.heard) or len(members) * 2 > len(world.names):
+            # Who is heard and was put out, because its disk failed perhaps, is on no other side.
             return
-        is_half, tie_breaker = len(members) * 2 == len(world.names), world.tie_breaker
-        if is_half and tie_breaker.kind:
-            is_allowed = target in host.node.here.left or tie_breaker.told.get(host.name, False)
+        heard_or_left = {*members, *host.node.here.heard, *host.node.here.left}
+        is_split = len(members) * 2 == len(world.names) and heard_or_left == set(members)
+        if is_split and world.tie_breaker.kind:
+            is_allowed = world.tie_breaker.told.get(host.name, False)
         else:
             is_allowed = len(world.names) == 2 or host.node.here.option("no-quorum-policy") == "ignore"
         if not is_allowed:
@@ -139,6 +146,15 @@ class Judges:
 
         host.request(change, answered)
 
+    def write_journal(self, host: Host, request: say.JournalAppend) -> None:
+        def answered(reply: say.Reply) -> None:
+            if isinstance(reply, say.JournalAppended):
+                self.journalled[reply.origin, reply.seq] = request
+                if not any(entry.seq == reply.seq for entry in host.disk.journal.get(reply.origin, ())):
+                    raise Violation(f"entry {reply.seq} of {host.name} was acknowledged and is not on its disk")
+
+        host.request(request, answered)
+
     def _every_member_has(self, world: World, name: str) -> None:
         """An acknowledged change is on the disk of all members of the DC that ordered it."""
         for host in world.hosts.values():
@@ -161,6 +177,22 @@ class Judges:
         if key in self._open:
             raise Violation(f"client {client} of {host.name} was answered twice")
         self._open[key] = True
+
+    def lost_journal(self, world: World) -> None:
+        """A damaged disk may have been the only one that had an entry."""
+        journals = [host.disk.journal for host in world.hosts.values()]
+        for origin, seq in list(self.journalled):
+            is_there = any(entry.seq == seq for journal in journals for entry in journal.get(origin, ()))
+            if not is_there and not any(_counts_out(journal.get(origin, []), seq) for journal in journals):
+                del self.journalled[origin, seq]
+
+    def fell_back(self, world: World) -> None:
+        """A damaged disk may have been the last one that had a change."""
+        kept = [cib for host in world.hosts.values() for cib in (host.disk.cib, *host.disk.divergent)]
+        kept += [host.node.here.cib for host in world.hosts.values() if host.node is not None]
+        for name in list(self.acknowledged):
+            if not any(_has(cib, name) for cib in kept):
+                del self.acknowledged[name]
 
     # In the end
 
@@ -202,12 +234,34 @@ class Judges:
                 raise Violation(f"{name} was acknowledged at {self.acknowledged[name]} and is lost")
 
     def _journals_are_equal(self, world: World) -> None:
-        heads = {
-            name: {origin: entries[-1].seq for origin, entries in host.disk.journal.items()}
+        held = {
+            name: {origin: [entry.seq for entry in entries] for origin, entries in host.disk.journal.items()}
             for name, host in world.hosts.items()
         }
-        if any(head != heads[world.names[0]] for head in heads.values()):
-            raise Violation(f"the journals differ: {heads}")
+        if any(journal != held[world.names[0]] for journal in held.values()):
+            raise Violation(f"the journals differ: {held}")
+        journal = world.hosts[world.names[0]].disk.journal
+        for origin, entries in journal.items():
+            newest = next((checkpoint_of(entry) for entry in reversed(entries) if entry.kind == CHECKPOINT), None)
+            if at := broken_at([line_of(entry) for entry in entries], newest):
+                raise Violation(f"the chain of {origin} is broken at {at}")
+        self._no_entry_is_missing(journal)
+
+    def _no_entry_is_missing(self, journal: dict[str, list[say.JournalEntry]]) -> None:
+        """What was acknowledged is there, was counted out by its origin, or has a newer one with its key."""
+        there = {(entry.origin, entry.seq): entry for entries in journal.values() for entry in entries}
+        newest: dict[str, tuple[int, int, str]] = {}
+        for entry in there.values():
+            if entry.key:
+                newest[entry.key] = max(
+                    newest.get(entry.key, (0, 0, "")), (entry.clock_ms, entry.clock_counter, entry.origin)
+                )
+        for (origin, seq), request in self.journalled.items():
+            kept = next((checkpoint_of(e) for e in reversed(journal.get(origin, [])) if e.kind == CHECKPOINT), None)
+            is_counted_out = kept is not None and not kept.keeps(seq)
+            if (origin, seq) in there or (is_counted_out and (not request.key or request.key in newest)):
+                continue
+            raise Violation(f"entry {seq} of {origin} was acknowledged and is lost")
 
     def _all_is_placed(self, world: World) -> None:
         node = world.hosts[world.names[0]].node
@@ -225,6 +279,10 @@ class Judges:
         for host in world.hosts.values():
             if host.clients:
                 raise Violation(f"clients {sorted(host.clients)} of {host.name} were never answered")
+
+
+def _counts_out(entries: list[say.JournalEntry], seq: int) -> bool:
+    return any(entry.kind == CHECKPOINT and not checkpoint_of(entry).keeps(seq) for entry in entries)
 
 
 def _has(cib: Cib, name: str) -> bool:

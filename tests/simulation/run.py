@@ -16,7 +16,7 @@ from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
 from hacluster.scheduler.graph import TransitionGraph
 from tests.simulation import stand_in
-from tests.simulation.faults import Peace, Storm
+from tests.simulation.faults import Breeze, Peace, Storm
 from tests.simulation.judges import Judges, Violation
 from tests.simulation.world import World
 
@@ -88,13 +88,41 @@ def make_world(
     return world
 
 
-def run_seed(seed: int, schedule: Scheduler = stand_in.schedule) -> Outcome:
+NODES = [2] * 12 + [3] * 8 + [4] * 6 + [5] * 4 + [6, 8, 12, 16]
+POLICIES = ["stop", "stop", "freeze", "suicide"]
+
+
+def drawn(seed: int) -> World:
+    """The cluster of this seed, and its weather."""
     luck = random.Random(f"{seed} shape")
-    nodes = luck.choice([2, 2, 2, 3, 3, 4, 5, 8])
-    judges = Judges()
-    world = make_world(seed, nodes=nodes, faults=Storm(seed, CALM_MS), judges=judges, resources=luck.choice([1, 3, 6]))
+    nodes = luck.choice(NODES)
+    is_mild = luck.random() < 0.15
+    policy = luck.choice([*POLICIES, *(["ignore"] * 3 if nodes == 2 else ["ignore"])])
+    tie_breaker = luck.choice(["", "ping", "disk"]) if nodes % 2 == 0 else ""
+    is_fencing = is_mild or luck.random() < 0.9
+    world = make_world(
+        seed,
+        nodes=nodes,
+        faults=Breeze(seed, CALM_MS) if is_mild else Storm(seed, CALM_MS),
+        judges=Judges(is_fencing=is_fencing, may_fence=not is_mild),
+        resources=luck.choice([1, 3, 6]),
+        policy=policy,
+        tie_breaker=tie_breaker,
+        wait_for_all=luck.random() < 0.15,
+    )
+    shape = [f"{nodes} nodes", "mild day" if is_mild else "storm", f"no-quorum-policy {policy}"]
+    shape += [f"tie-breaker {tie_breaker or 'none'}", f"fencing {'on' if is_fencing else 'off'}"]
+    shape += ["wait_for_all"] if world.wait_for_all else []
+    for part in shape:
+        world.count(f"shape: {part}")
+    world.note(f"seed {seed}: {', '.join(shape)}")
+    return world
+
+
+def run_seed(seed: int, schedule: Scheduler = stand_in.schedule) -> Outcome:
+    world = drawn(seed)
+    judges = world.judges
     world.schedule = schedule
-    world.note(f"seed {seed}: {nodes} nodes")
     violation = ""
     try:
         world.run(CALM_MS + 70_000)

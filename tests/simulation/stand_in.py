@@ -61,7 +61,9 @@ def schedule(cib: Cib, now: datetime) -> TransitionGraph:
     fences: list[int] = []
     if is_fencing:
         # Without quorum only the own members are fenced, and this node is the last of them.
-        targets = sorted(set(unclean) if may_act else set(unclean) & set(online), key=lambda name: _is_dc(cib, name))
+        targets = sorted(
+            set(unclean) if may_act else set(unclean) & set(online), key=lambda name: (_is_dc(cib, name), name)
+        )
         fences = [plan.add(ActionKind.FENCE, None, name, [], detail="reboot") for name in targets]
     usable = [name for name in online if name not in unclean]
     leaving = [name for name in usable if "shutdown" in attributes_of(cib, name)]
@@ -93,9 +95,9 @@ def _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act
     plan.now[rsc] = dict.fromkeys(active, "Started")
     candidates = [name for name in usable if name not in leaving and not _is_banned(plan.cib, name, rsc)]
     target = _preferred(primitive, active, candidates) if may_act else ""
-    if policy == "freeze" and len(active) == 1 and active[0] in candidates:
-        target = active[0]
     healthy = [name for name in active if not known[name].get("failed")]
+    if policy == "freeze" and active == healthy and len(active) == 1 and active[0] in candidates:
+        target = active[0]
     if target and active == [target] and healthy == [target]:
         plan.after[rsc] = {target: "Started"}
         if not known[target].get("monitored"):

@@ -14,14 +14,16 @@ from functools import partial
 
 from hacluster.cib.model import Cib, Element
 from hacluster.protocol import messages as say
+from hacluster.protocol.checkpoint import CHECKPOINT, checkpoint_of
 from hacluster.protocol.events import sentence
 from hacluster.protocol.messages import JournalEntry
 from hacluster.protocol.peers import Envelope, Heartbeat, JournalPush, envelope_of, to_bytes
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
-from nodeagent.machines.journal import hash_of
+from nodeagent.machines.journal import hash_of, line_of
 from nodeagent.machines.liveness import Liveness, LivenessTimes
 from nodeagent.machines.node import Node
+from nodeagent.machines.retention import Rule, plan
 from nodeagent.machines.situation import Restored, Settings
 from tests.simulation import stand_in
 
@@ -29,6 +31,9 @@ LINKS = ("eth1", "eth2")
 TIMES = LivenessTimes(keepalive_ms=250, warntime_ms=500, deadtime_ms=1_000, initdead_ms=5_000)
 WALL_START_MS = 1_700_000_000_000
 BOOT_MS = 5_000
+VERSIONS_KEPT = 100
+COMPACT_EVERY_MS = 20_000
+JOURNAL_RULES = {"audit": Rule(count_max=6)}
 
 
 @dataclass(slots=True)
@@ -41,8 +46,22 @@ class Disk:
     cib: Cib = field(default_factory=Cib.empty)
     ancestors: tuple[str, ...] = ()
     journal: dict[str, list[JournalEntry]] = field(default_factory=dict)
+    journal_origin: str = ""
     divergent: list[Cib] = field(default_factory=list)
+    versions: list[tuple[Cib, tuple[str, ...]]] = field(default_factory=list)
+    """The last configurations before this one, each with its ancestors."""
     is_full: bool = False
+    is_damaged: bool = False
+    """The file of the configuration cannot be read any more."""
+
+    def write_cib(self, cib: Cib, ancestors: tuple[str, ...]) -> None:
+        self.versions = [*self.versions, (self.cib, self.ancestors)][-VERSIONS_KEPT:]
+        self.cib, self.ancestors, self.is_damaged = cib, ancestors, False
+
+    def fall_back(self) -> None:
+        """As the storage does with a damaged file: the version before it, else nothing."""
+        self.cib, self.ancestors = self.versions.pop() if self.versions else (Cib.empty(), ())
+        self.is_damaged = False
 
 
 @dataclass(slots=True)
@@ -67,6 +86,8 @@ class Host:
         self.is_up = False
         self.frozen_until = 0
         self.disk_free_ms = 0
+        self._unsynced: list[Callable[[Disk], None]] = []
+        """Writes under way; of what is lost with the power nobody knows how much was on the disk already."""
         self.clock_offset_ms = 0
         self.active: set[str] = set()
         self.promoted: set[str] = set()
@@ -91,14 +112,21 @@ class Host:
         world, disk = self.world, self.disk
         self.life += 1
         self.is_up, self.is_leaving, self.frozen_until, self.disk_free_ms = True, False, 0, 0
-        self.running, self.streams, self.clients = {}, {}, {}
+        self.running, self.streams, self.clients, self._unsynced = {}, {}, {}, []
         disk.incarnation += 1
+        # A journal that is begun anew counts under another name.
+        disk.journal_origin = disk.journal_origin or f"{self.name}.{disk.incarnation}"
+        if disk.is_damaged:
+            disk.fall_back()
+            world.note(f"{self.name} finds its configuration damaged and uses {disk.cib.version}")
+            world.judges.fell_back(world)
         restored = Restored(
             incarnation=disk.incarnation,
             cib=disk.cib.with_status(Element("status")),
             term=disk.term,
             voted_for=disk.voted_for,
             ancestors=disk.ancestors,
+            journal_origin=disk.journal_origin,
             journal_have={origin: entries[-1].seq for origin, entries in disk.journal.items()},
             journal_hashes={origin: hash_of(entries[-1]) for origin, entries in disk.journal.items()},
             runtime=self.runtime,
@@ -110,6 +138,8 @@ class Host:
             initdead_ms=TIMES.initdead_ms,
             wait_for_all=world.wait_for_all,
             tie_breaker=world.tie_breaker.kind,
+            journal_compact_every_ms=COMPACT_EVERY_MS,
+            journal_compact_least=3,
         )
         luck = random.Random(f"{world.seed} {self.name} {disk.incarnation}")
         peers = [name for name in world.names if name != self.name]
@@ -126,6 +156,7 @@ class Host:
         if not self.is_up and not self.active:
             return
         self.world.note(f"{self.name} crashes: {why}")
+        self._lose_writes()
         self.life += 1
         self.is_up = False
         self.node = self.liveness = None
@@ -140,11 +171,27 @@ class Host:
         if not self.is_up:
             return
         self.world.note(f"the agent of {self.name} dies")
+        self._end_agent()
+        life = self.life
+        self.world.at(self.world.now_ms + boot_ms, lambda: self.boot() if self.life == life else None)
+
+    def fail_agent(self, why: str) -> None:
+        """It ends and does not come back by itself; services run on until the peers have fenced this machine."""
+        self.world.note(f"the agent of {self.name} ends: {why}")
+        self.world.count("fault: an agent gives up")
+        self._end_agent()
+
+    def _end_agent(self) -> None:
+        self._lose_writes()
         self.life += 1
         self.is_up, self.node, self.liveness, self.wake_ms = False, None, None, None
         self.running.clear()
-        life = self.life
-        self.world.at(self.world.now_ms + boot_ms, lambda: self.boot() if self.life == life else None)
+
+    def _lose_writes(self) -> None:
+        count = 0 if self.disk.is_full else self.world.faults.writes_landed(len(self._unsynced))
+        for write in self._unsynced[:count]:
+            write(self.disk)
+        self._unsynced.clear()
 
     @property
     def wall_ms(self) -> int:
@@ -220,7 +267,7 @@ class Host:
     def step(self, event: fact.Event) -> None:
         if not self.is_up or self.node is None:
             return
-        self.world.count(type(event).__name__)
+        self.world.count(type(event.message if isinstance(event, fact.MessageReceived) else event).__name__)
         self._perform(self.node.step(event, self.world.now_ms, self.wall_ms))
         if self.is_up and self.node is not None:
             # Only a deadline before the wake that is set needs another one.
@@ -254,13 +301,21 @@ class Host:
             case order.PersistTerm(token, term, voted_for):
                 self._persist(token, lambda disk: _set(disk, term=term, voted_for=voted_for))
             case order.PersistCib(token, cib, ancestors):
-                self._persist(token, lambda disk: _set(disk, cib=cib, ancestors=ancestors))
+                self._persist(token, lambda disk: disk.write_cib(cib, ancestors))
             case order.KeepDivergentCib(cib):
                 self.disk.divergent.append(cib)
             case order.PersistJournal(token, entries):
                 self._persist(token, lambda disk: _append(disk, entries))
             case order.SendJournal(peer, after):
                 self._send_journal(peer, after)
+            case order.PlanCompaction(token, origin):
+                lines = [line_of(entry) for entries in self.disk.journal.values() for entry in entries]
+                checkpoint, goes = plan(lines, origin, JOURNAL_RULES, self.wall_ms)
+                self.later(1, lambda: self.step(fact.CompactionPlanned(token, goes, checkpoint)))
+            case order.CompactJournal(origin, checkpoint):
+                world.count("fault: the journal is compacted")
+                held = self.disk.journal[origin]
+                self.disk.journal[origin] = [entry for entry in held if checkpoint.keeps(entry.seq)]
             case order.RunOperation(token, spec):
                 self._run(token, spec)
             case order.KillOperation(token):
@@ -290,7 +345,10 @@ class Host:
                 world.judges.stopped(self)
                 self.send_heartbeat()
                 self.is_up, self.node, self.life, self.runtime = False, None, self.life + 1, b""
-            case order.FailAgent(reason) | order.RebootSelf(reason):
+            case order.FailAgent(reason):
+                self.fail_agent(reason)
+            case order.RebootSelf(reason):
+                world.count("fault: a node fences itself")
                 self.crash(reason)
                 world.boot_later(self)
             case _:
@@ -302,8 +360,10 @@ class Host:
         # One write after the other, as the storage does it: an old version never lands on a newer one.
         due = max(self.disk_free_ms, self.world.now_ms) + self.world.faults.disk_delay_ms(self)
         self.disk_free_ms = due
+        self._unsynced.append(write)
 
         def written() -> None:
+            self._unsynced.remove(write)
             if self.disk.is_full:
                 self.step(fact.PersistFailed(token, "no space left on device"))
             else:
@@ -315,7 +375,9 @@ class Host:
     def _send_journal(self, peer: str, after: dict[str, int]) -> None:
         entries = [e for origin, held in self.disk.journal.items() for e in held if e.seq > after.get(origin, 0)]
         if entries:
-            message = Envelope(self.disk.incarnation, JournalPush(entries=tuple(entries)))
+            newest = [[e for e in held if e.kind == CHECKPOINT][-1:] for held in self.disk.journal.values()]
+            licences = tuple(e for found in newest for e in found if checkpoint_of(e).upto > after.get(e.origin, 0))
+            message = Envelope(self.disk.incarnation, JournalPush(entries=tuple(entries), licences=licences))
             self.world.send_stream(self, peer, to_bytes(message))
 
     # Agents
@@ -373,7 +435,7 @@ def _set(disk: Disk, **changes: object) -> None:
 def _append(disk: Disk, entries: tuple[JournalEntry, ...]) -> None:
     for entry in entries:
         held = disk.journal.setdefault(entry.origin, [])
-        assert entry.seq == (held[-1].seq if held else 0) + 1, "the journal has a gap"
+        assert entry.seq > (held[-1].seq if held else 0), "the journal goes back"
         held.append(entry)
 
 
@@ -475,6 +537,7 @@ class World:
         self.judges.look(self)
 
     def happened(self, host: Host, record: say.EventRecord) -> None:
+        self.count(record.code)
         self.judges.happened(self, host, record)
 
     def boot_later(self, host: Host) -> None:

@@ -1,0 +1,82 @@
+"""Named days of the journal: what is counted out, and nodes that were away meanwhile."""
+
+from __future__ import annotations
+
+from hacluster.protocol import messages as say
+from tests.simulation.scripted import SETTLED_MS, said, settled
+from tests.simulation.world import COMPACT_EVERY_MS, World
+
+
+def write(world: World, name: str, kind: str, key: str, count: int) -> None:
+    for number in range(count):
+        request = say.JournalAppend(kind=kind, key=key, payload=b"%d" % number)
+        world.judges.write_journal(world.hosts[name], request)
+        world.run(world.now_ms + 50)
+
+
+def held(world: World, name: str, origin: str, kind: str) -> list[bytes]:
+    return [entry.payload for entry in world.hosts[name].disk.journal.get(origin, ()) if entry.kind == kind]
+
+
+def test_old_states_are_counted_out_on_every_node_and_the_chain_still_holds():
+    world = settled(3)
+    write(world, "n2", "user", "ann", 8)
+    write(world, "n2", "audit", "", 10)
+    world.run(world.now_ms + COMPACT_EVERY_MS + 1_000)
+    for name in world.names:
+        assert held(world, name, "n2.1", "user") == [b"7"]
+        assert held(world, name, "n2.1", "audit") == [b"%d" % number for number in range(4, 10)]
+    world.judges.final(world)
+
+
+def test_a_node_that_was_away_takes_over_a_journal_with_holes():
+    world = settled(2)
+    write(world, "n1", "user", "ann", 3)
+    world.hosts["n2"].crash("power cut")
+    write(world, "n1", "user", "ann", 3)
+    write(world, "n1", "user", "bo", 1)
+    write(world, "n1", "user", "ann", 1)
+    world.run(SETTLED_MS + 2 * COMPACT_EVERY_MS)
+    assert len(world.hosts["n1"].disk.journal["n1.1"]) < 8
+    world.hosts["n2"].boot()
+    world.run(world.now_ms + 30_000)
+    assert held(world, "n2", "n1.1", "user") == held(world, "n1", "n1.1", "user")
+    world.judges.final(world)
+
+
+def test_a_user_changed_at_two_nodes_is_kept_once():
+    world = settled(2)
+    write(world, "n1", "user", "ann", 4)
+    write(world, "n2", "user", "ann", 4)
+    world.run(world.now_ms + 2 * COMPACT_EVERY_MS)
+    for name in world.names:
+        assert held(world, name, "n1.1", "user") == []
+        assert held(world, name, "n2.1", "user") == [b"3"]
+    world.judges.final(world)
+
+
+def test_a_journal_that_was_lost_is_filled_up_and_goes_on_under_another_name():
+    """Counting again from the start would forge the numbers that the peers know already."""
+    world = settled(2)
+    write(world, "n1", "audit", "", 3)
+    disk = world.hosts["n1"].disk
+    world.hosts["n1"].crash("power cut")
+    disk.journal, disk.journal_origin = {}, ""
+    world.partition(["n1"])
+    world.hosts["n1"].boot()
+    write(world, "n1", "audit", "", 2)
+    world.heal()
+    world.run(world.now_ms + 40_000)
+    assert held(world, "n1", "n1.1", "audit") == [b"0", b"1", b"2"]
+    assert held(world, "n2", disk.journal_origin, "audit") == [b"0", b"1"]
+    world.judges.final(world)
+
+
+def test_a_journal_on_a_full_disk_is_told_and_filled_up_later():
+    world = settled(2)
+    world.hosts["n2"].disk.is_full = True
+    write(world, "n1", "audit", "", 2)
+    assert said(world, "n2 > Cannot write journal.sqlite3")
+    world.hosts["n2"].disk.is_full = False
+    world.run(world.now_ms + 12_000)
+    assert held(world, "n2", "n1.1", "audit") == [b"0", b"1"]
