@@ -24,7 +24,7 @@ def assign(cluster: Cluster) -> None:
     turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
     for resource in turns:
         # Connections first: whether a remote node can be used depends on them. One that is moving arrives.
-        if resource.connects_to is not None:
+        if resource.connects_to is not None and resource.bundle is None:
             chooser.assign(resource, resource.migrating[1] if resource.migrating is not None else None)
     for resource in turns:
         chooser.assign(resource)

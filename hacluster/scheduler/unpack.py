@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
 from hacluster.scheduler import bundles
-from hacluster.scheduler.bundles import Bundle, bundles_of
+from hacluster.scheduler.bundles import Bundle, read_bundle
 from hacluster.scheduler.remotes import REMOTE_AGENT, connection_of, names_in, tie_connections
 from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
 from hacluster.scheduler.words import in_natural_order
@@ -203,7 +203,12 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
 def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
     templates = {element.id: element for element in cib.section("resources").all("template")}
     maker = Maker(cluster, templates, cib.section("rsc_defaults"), cib.section("op_defaults"))
-    for element in cib.section("resources").all("primitive", "group", "clone", "master"):
+    for element in cib.section("resources").all("primitive", "group", "clone", "master", "bundle"):
+        if element.tag == "bundle":
+            found = read_bundle(element)
+            if found is not None:
+                maker.make_bundle(found)
+            continue
         resource = maker.make(element, None)
         if resource is not None:
             cluster.resources.append(resource)
@@ -213,8 +218,6 @@ def _unpack_resources(cib: Cib, cluster: Cluster) -> Maker:
             connection = maker.make(connection_of(element, guest), None)
             if connection is not None:
                 cluster.resources.append(connection)
-    for bundle in bundles_of(cib):
-        maker.make_bundle(bundle)
     tie_connections(cluster)
     cluster.resources.sort(key=lambda found: -found.priority)
     options = cluster.options

@@ -35,6 +35,10 @@ def unpack_utilization(cluster: Cluster, nodes: Iterable[Element]) -> None:
     for resource in cluster.primitives():
         inherited = read_amounts(resource.template, {}, cluster.now)
         resource.utilization = inherited | read_amounts(resource.element, {}, cluster.now)
+    for replica in (replica for bundle in cluster.resources for replica in bundle.replicas):
+        if replica.child is not None:
+            # What runs inside uses what its container's host has.
+            replica.container.utilization, replica.child.utilization = replica.child.utilization, {}
 
 
 def fits(node: Node, amounts: Amounts) -> bool:
