@@ -172,20 +172,23 @@ def _judge_node(node: Node, state: Element | None, options: Options, now: float)
         if is_member and not is_up and expected != "down":
             node.is_unclean, node.fence_reason = True, "peer is unexpectedly down"
         return
-    _judge_with_fencing(node, is_member, is_up, join, expected)
+    was_told = "in_ccm" in state.attributes or node.is_shutting_down
+    _judge_with_fencing(node, is_member, is_up, join, expected, was_told=was_told)
     limit_ms = duration_ms(options.values.get("node-pending-timeout", "0"))
     since = state.get("in_ccm")
     if node.is_pending and not is_up and limit_ms and since.isdecimal() and int(since) + limit_ms / 1000 <= now:
         node.is_unclean, node.fence_reason = True, "peer pending timed out on joining the process group"
 
 
-def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str) -> None:
+def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str, *, was_told: bool) -> None:
     asked = node.attributes.get("terminate", "")
     wants_end = is_true(asked) or (asked[:1].isdecimal() and asked[:1] != "0")
     reason = ""
     if node.is_shutting_down:
         # It can't be told to leave when it has gone; what it left behind decides.
         node.is_online = is_up
+    elif not was_told:
+        reason = "peer has not been seen by the cluster"
     elif join == "nack":
         reason = "peer was refused"
     elif not wants_end and expected == "down":
@@ -440,6 +443,8 @@ class Maker:
         resource = self.make(Element("primitive", attributes), None)
         assert resource is not None
         resource.is_orphan = True
+        if resource.agent[0] == "stonith":
+            self._cluster.options.has_fence_devices = True
         self._cluster.orphans[entry.id] = resource
         if self._cluster.options.stop_orphans:
             resource.ban(self._cluster.nodes, "no longer configured")
