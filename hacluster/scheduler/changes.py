@@ -41,7 +41,7 @@ def draft_configuration_changes(plan: Plan) -> None:
 
 
 def _check_history(plan: Plan, resource: Resource, node: Node) -> None:
-    history = resource.history[node.index]
+    history = resource.history.get(node.index, [])
     first = first_since_start(history)
     if first is None:
         return

@@ -73,7 +73,8 @@ def change_of(resource: Resource, node: Node, operation: Operation, config: Oper
     if wanted:
         # Without a list the digest is one of all parameters, as they are now.
         listed = operation.element.get("op-force-restart").split()
-        binding = {name: value for name, value in parameters.items() if name in listed or not listed}
+        is_listed = "op-force-restart" in operation.element.attributes
+        binding = {name: value for name, value in parameters.items() if name in listed or not is_listed}
         if digest(binding, operation.interval_ms, timeout_ms) != wanted:
             return Change.NONE if _is_censored(operation, parameters) else Change.RESTART
     if known and known == digest(parameters, operation.interval_ms, timeout_ms):

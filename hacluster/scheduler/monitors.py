@@ -212,7 +212,8 @@ class _Prober:
                 self._probe_primitive(resource, node)
             case Variant.CLONE if not resource.is_unique:
                 here = (child for child in resource.children if node.index in child.homes_next)
-                asked = next(here, None) or next(iter(resource.children), None)
+                first = min(resource.children, key=lambda one: (len(one.id), one.id), default=None)
+                asked = next(here, None) or first
                 if asked is not None:
                     self.probe(asked, node)
             case _:
