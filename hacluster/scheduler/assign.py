@@ -120,9 +120,6 @@ class Chooser:
                 resource.scores[index] = MINUS_INFINITY
         elif resource.next_role > resource.role and not options.has_quorum and options.no_quorum_policy == "freeze":
             resource.next_role = resource.role
-        if options.fencing_enabled and not options.has_fence_devices:
-            # Nothing is safe to start or to move while a lost node could not be fenced.
-            resource.is_managed = False
         if not resource.is_managed:
             resource.next_role = resource.role
             self.settle(resource, next(iter(resource.active), None), force=True)
@@ -158,22 +155,22 @@ class Chooser:
         if self.has_capacities:
             roomiest = ban_where_it_does_not_fit(self.cluster, resource)
             prefer = roomiest if prefer is None else prefer
-        ranked = self.ranked(resource)
-        chosen = self._preferred(resource, ranked, prefer)
-        if chosen is None and ranked:
-            chosen = self._best(resource, ranked)
+        chosen: int | None = None
+        if resource.scores:
+            best = self._best(resource)
+            chosen = self._preferred(resource, best, prefer)
+            chosen = self._or_where_it_runs(resource, best) if chosen is None else chosen
         self.settle(resource, chosen, keep_role=keep_role)
 
-    def _preferred(self, resource: Resource, ranked: list[int], prefer: int | None) -> int | None:
+    def _preferred(self, resource: Resource, best: int, prefer: int | None) -> int | None:
         if prefer is None or prefer not in resource.scores:
             return None
-        if resource.scores[prefer] < resource.scores[ranked[0]] or not self.cluster.nodes[prefer].can_run:
+        if resource.scores[prefer] < resource.scores[best] or not self.cluster.nodes[prefer].can_run:
             return None
         return prefer
 
-    def _best(self, resource: Resource, ranked: list[int]) -> int:
-        """The first of the ranking; of equals the one where it runs, unless siblings may run there too."""
-        chosen = ranked[0]
+    def _or_where_it_runs(self, resource: Resource, chosen: int) -> int:
+        """Of equals the one where it runs, unless siblings may run there too."""
         clone = resource.clone
         is_unique = clone is not None and clone.is_unique
         score = resource.scores[chosen]
@@ -184,29 +181,26 @@ class Chooser:
             return running
         return chosen
 
-    def ranked(self, resource: Resource) -> list[int]:
-        """The allowed nodes, best first: score, then few resources, then where it is, then the name."""
-        running = next(iter(resource.active), None)
+    def _best(self, resource: Resource) -> int:
+        """Of the allowed nodes: the highest score, then few resources, then where it is, then the name."""
+        usable, nodes = self.wishes.usable(), self.cluster.nodes
         strategy = self.cluster.options.placement_strategy
-        is_even = strategy == "minimal"
+        scores = {index: given if usable[index] else MINUS_INFINITY for index, given in resource.scores.items()}
+        highest = max(scores.values())
+        equals = [index for index, given in scores.items() if given == highest]
+        if len(equals) == 1:
+            return equals[0]
+        running = next(iter(resource.active), None)
 
-        def rank(index: int) -> tuple[int, int, bool, int]:
-            node = self.cluster.nodes[index]
-            score = resource.scores[index] if node.can_run else MINUS_INFINITY
-            return -score, 0 if is_even else node.assigned_count, index != running, node.rank
-
-        if strategy != "balanced":
-            return sorted(resource.scores, key=rank)
+        def rank(index: int) -> tuple[int, bool, int]:
+            count = 0 if strategy == "minimal" else nodes[index].assigned_count
+            return count, index != running, nodes[index].rank
 
         def compare(one: int, other: int) -> int:
             mine, theirs = rank(one), rank(other)
-            if mine[0] == theirs[0]:
-                difference = compare_capacity(self.cluster.nodes[one], self.cluster.nodes[other])
-                if difference:
-                    return difference
-            return (mine > theirs) - (mine < theirs)
+            return compare_capacity(nodes[one], nodes[other]) or (mine > theirs) - (mine < theirs)
 
-        return sorted(resource.scores, key=cmp_to_key(compare))
+        return min(equals, key=cmp_to_key(compare) if strategy == "balanced" else rank)
 
     # ------------------------------------------------------------ the decision
 

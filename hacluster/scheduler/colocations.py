@@ -14,7 +14,7 @@ from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import add, boolean, score
 from hacluster.scheduler.words import constraint_role
-from hacluster.scheduler.working import Cluster, Colocation, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Colocation, NodeKind, Resource, Role, Variant
 
 MINUS_INFINITY = -SCORE_INFINITY
 _OUT_OF_PLAY = -100 * SCORE_INFINITY
@@ -153,18 +153,52 @@ def has_influence(colocation: Colocation, primary: Resource | None = None) -> bo
 # ---------------------------------------------------------------- wishes of dependents
 
 
+def _part_of(wish: int, factor: float) -> int:
+    """Rounded to the nearest; what is there at all never becomes nothing."""
+    exact = factor * wish
+    given = int(exact - 0.5) if exact < 0 else int(exact + 0.5)
+    return given if given or not wish else 1 if factor > 0 else -1 if factor < 0 else 0
+
+
+def _group_that_speaks(source: Resource, colocation: Colocation) -> Resource | None:
+    """The group of a later member that a constraint names: its scores count too, as only the first member has them."""
+    group = source.parent
+    if group is None or group.variant is not Variant.GROUP or source is group.children[0]:
+        return None
+    return group if source is colocation.dependent and colocation.is_explicit else None
+
+
 class Wishes:
     """Score arithmetic over colocations; knows which nodes can run anything."""
 
     def __init__(self, cluster: Cluster) -> None:
         self._cluster = cluster
+        self._is_fixed = all(node.kind is NodeKind.CLUSTER for node in cluster.nodes)
+        """Whether nothing of the nodes changes while resources are assigned: no connection makes one usable."""
+        self._usable: list[bool] = []
+        self._values: dict[str, list[str | None]] = {}
+        self._instances: dict[Resource, InstancesByNode] = {}
+        """assigned clone -> its instances"""
+
+    def usable(self) -> list[bool]:
+        """By node, whether it can run anything."""
+        if not self._usable or not self._is_fixed:
+            self._usable = [node.can_run for node in self._cluster.nodes]
+        return self._usable
+
+    def values(self, name: str) -> list[str | None]:
+        """By node, what a colocation compares."""
+        if name not in self._values or not self._is_fixed:
+            self._values[name] = [self.attribute(index, name) for index in range(len(self._cluster.nodes))]
+        return self._values[name]
 
     def attribute(self, index: int, name: str) -> str | None:
         node = self._cluster.nodes[index]
         return node.name_of_place if name == "#uname" else node.asked_attribute(name)
 
     def is_any_usable(self, scores: dict[int, int]) -> bool:
-        return any(given >= 0 and self._cluster.nodes[index].can_run for index, given in scores.items())
+        usable = self.usable()
+        return any(given >= 0 and usable[index] for index, given in scores.items())
 
     def add_wishes(self, colocation: Colocation, primary: Resource) -> None:
         """Take into the primary's scores what a dependent, and all behind it, would like."""
@@ -242,36 +276,38 @@ class Wishes:
         factor: float,
         only_positive: bool,
     ) -> dict[int, int]:
-        best = self._best_by_value(source, colocation)
+        inner = _group_that_speaks(source, colocation)
+        if inner is None and self._is_indifferent(source, scores):
+            return scores
+        best = self._best_by_value(source, colocation, inner)
         is_bound = sum(given >= 0 for given in source.scores.values()) == 1
+        values = self.values(colocation.node_attribute)
         for index, known in scores.items():
-            wish = best.get(self.attribute(index, colocation.node_attribute), MINUS_INFINITY)
+            wish = best.get(values[index], MINUS_INFINITY)
             if factor < 0 and wish < 0 and not is_bound:
                 # A primary need not go where an anti-colocated dependent can't be, unless that has no other place.
                 continue
             if known == _OUT_OF_PLAY:
                 continue
-            exact = factor * wish
-            given = int(exact - 0.5) if exact < 0 else int(exact + 0.5)
-            if not given and wish:
-                given = 1 if factor > 0 else -1 if factor < 0 else 0
-            total = add(given, known)
+            total = add(wish if factor == 1 else _part_of(wish, factor), known)
             if only_positive and total < 0 < known:
                 scores[index] = _OUT_OF_PLAY
             elif not (only_positive and total < 0 and known == 0):
                 scores[index] = total
         return scores
 
-    def _best_by_value(self, source: Resource, colocation: Colocation) -> dict[str | None, int]:
+    def _is_indifferent(self, source: Resource, scores: dict[int, int]) -> bool:
+        """A dependent that may be anywhere and likes no node better changes nothing."""
+        return not any(source.scores.values()) and source.scores.keys() >= scores.keys() and all(self.usable())
+
+    def _best_by_value(self, source: Resource, colocation: Colocation, inner: Resource | None) -> dict[str | None, int]:
         best: dict[str | None, int] = {}
-        group = source.parent
-        is_inner = source is colocation.dependent and colocation.is_explicit
-        is_inner = is_inner and group is not None and group.variant is Variant.GROUP and source is not group.children[0]
+        usable, values = self.usable(), self.values(colocation.node_attribute)
         for index, own in source.scores.items():
-            if self._cluster.nodes[index].can_run:
+            if usable[index]:
                 # Only the first member was told what the configuration says of the group.
-                given = add(own, group.scores.get(index, 0)) if is_inner and group is not None else own
-                value = self.attribute(index, colocation.node_attribute)
+                given = own if inner is None else add(own, inner.scores.get(index, 0))
+                value = values[index]
                 best[value] = max(best.get(value, MINUS_INFINITY), given)
         return best
 
@@ -373,7 +409,9 @@ class Wishes:
             return
         mine = dependent.clone
         if mine is not None and mine.is_interleaved and _may_interleave(mine, clone):
-            instance = self.compatible_instance(dependent, clone, Role.UNKNOWN)
+            if clone not in self._instances:
+                self._instances[clone] = instances_by_node(clone, now=False)
+            instance = self.compatible_instance(dependent, self._instances[clone])
             if instance is not None:
                 self.follow(dependent, instance, colocation)
             elif colocation.score >= SCORE_INFINITY:
@@ -427,24 +465,30 @@ class Wishes:
         elif colocation.score >= SCORE_INFINITY:
             dependent.priority = MINUS_INFINITY
 
-    def compatible_instance(
-        self, resource: Resource, clone: Resource, role: Role, now: bool = False
-    ) -> Resource | None:
+    def compatible_instance(self, resource: Resource, instances: InstancesByNode, now: bool = False) -> Resource | None:
         """The instance of a clone that belongs to a resource: on its node, or on the node it would like best."""
         homes = resource.homes_now if now else resource.homes_next
         if not homes:
-            homes = [
-                index
-                for index, given in sorted(resource.scores.items(), key=lambda item: -item[1])
-                if given >= 0 and self._cluster.nodes[index].can_run
-            ]
+            usable = self.usable()
+            liked = sorted(resource.scores.items(), key=lambda item: -item[1])
+            homes = [index for index, given in liked if given >= 0 and usable[index]]
         for index in homes:
-            for child in clone.children:
-                places = child.homes_now if now else child.homes_next
-                child_role = child.role_now if now else child.role_next
-                if index in places and role in (Role.UNKNOWN, child_role) and not _is_blocked(child):
+            for child in instances.get(index, ()):
+                if not _is_blocked(child):
                     return child
         return None
+
+
+InstancesByNode = dict[int, list[Resource]]
+
+
+def instances_by_node(clone: Resource, now: bool) -> InstancesByNode:
+    """Where the instances of a clone are now, or will be."""
+    found: InstancesByNode = {}
+    for child in clone.children:
+        for index in child.homes_now if now else child.homes_next:
+            found.setdefault(index, []).append(child)
+    return found
 
 
 def _may_interleave(dependent: Resource, primary: Resource) -> bool:

@@ -205,8 +205,9 @@ def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
             return replica.child
     idle: Resource | None = None
     for instance in clone.children:
-        part = next((part for part in instance.primitives() if part.base_id == base), None)
-        if part is None:
+        is_group = instance.variant is Variant.GROUP
+        part = next((part for part in instance.primitives() if part.base_id == base), None) if is_group else instance
+        if part is None or part.base_id != base:
             continue
         homes = instance.homes_now
         if homes[:1] == [node.index]:
@@ -393,9 +394,9 @@ def _read_failure(reading: Reading, operation: Operation, outcome: Outcome) -> N
         return
     _note_failure(reading, operation, on_fail)
     if outcome is Outcome.HARD:
-        _widest(resource).ban([node], f"{operation.name} said: {HARD_ERRORS.get(operation.rc, 'not installed')}")
+        resource.ban([node], f"{operation.name} said: {HARD_ERRORS.get(operation.rc, 'not installed')}")
     elif outcome is Outcome.FATAL:
-        _widest(resource).ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
+        resource.ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
 
 
 def _note_failure(reading: Reading, operation: Operation, on_fail: OnFail) -> None:

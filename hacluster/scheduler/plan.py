@@ -256,6 +256,8 @@ class Plan(msgspec.Struct, eq=False):
         for draft in self.all:
             draft.before.clear()
             draft.after.clear()
+        for table in (self.all, self.of, self.orders, self.linked):
+            table.clear()
 
     def link_all(self, firsts: Iterable[Draft], thens: Iterable[Draft], strength: int = ORDER) -> None:
         thens = list(thens)

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections import deque
 
 from hacluster.cib.model import SCORE_INFINITY
-from hacluster.scheduler.colocations import Wishes
+from hacluster.scheduler.colocations import Wishes, instances_by_node
 from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.milestones import DONE, TASK, Milestones, task_of
 from hacluster.scheduler.plan import (
     ANY_OF,
     ASYMMETRIC,
@@ -31,8 +32,6 @@ from hacluster.scheduler.plan import (
 )
 from hacluster.scheduler.working import Node, Resource, Role, Variant
 
-_DONE = {"start": "running", "stop": "stopped", "promote": "promoted", "demote": "demoted"}
-_TASK = {done: task for task, done in _DONE.items()}
 _UPDATES = IMPLIES_THEN | IMPLIES_FIRST | RUNNABLE | RESTART | PROMOTED_IMPLIES_FIRST | ASYMMETRIC | ANY_OF
 _UPDATES |= MIGRATES_FIRST | PSEUDO_THEN | CANCELS_FIRST | TELLS_FIRST | TELLS_THEN
 _ROUNDS = 60
@@ -50,6 +49,7 @@ class _Settler:
         self._queue: deque[Draft] = deque()
         self._queued: set[Draft] = set()
         self._visits: dict[Draft, int] = {}
+        self._milestones = Milestones(plan, self._touch)
 
     def run(self) -> None:
         for draft in list(self._plan.all):
@@ -57,12 +57,12 @@ class _Settler:
         self._work()
         for draft in self._plan.all:
             if draft.kind is ActionKind.PSEUDO and draft.resource is not None and self._anything_happens(draft):
-                self._flags(draft, None)
+                self._milestones.flags(draft, None)
         self._work()
 
     def _anything_happens(self, milestone: Draft) -> bool:
         assert milestone.resource is not None
-        task = _basic(milestone.task)
+        task = task_of(milestone.task)
         return any(draft.happens for part in milestone.resource.primitives() for draft in self._plan.find(part, task))
 
     def _work(self) -> None:
@@ -88,11 +88,13 @@ class _Settler:
         resource = draft.resource
         if resource is None:
             return
+        self._milestones.touched(resource)
         if draft.task in ("start", "promote") and not draft.runnable:
             self._block_dependents(draft)
         above = resource.parent
         while above is not None:
-            for task in (draft.task, _DONE.get(draft.task, draft.task)):
+            self._milestones.touched(above)
+            for task in (draft.task, DONE.get(draft.task, draft.task)):
                 for milestone in self._plan.find(above, task):
                     self._push(milestone)
                     for link in milestone.after:
@@ -115,10 +117,12 @@ class _Settler:
             self._touch(then)
 
     def _can_happen(self, first: Draft, then: Draft) -> bool:
-        return self._flags(self._expanded(first, then), None)[1]
+        return self._milestones.flags(self._expanded(first, then), None)[1]
 
     def _apply_link(self, link: Link, then: Draft) -> None:
         first, strength = link.first, link.strength
+        if _is_at_rest(first) and _is_at_rest(then) and not strength & MIGRATES_FIRST:
+            return
         if strength & SAME_NODE and None not in (first.node, then.node) and first.node is not then.node:
             return
         if strength & CANCELS_FIRST and not then.optional and not first.optional:
@@ -143,82 +147,22 @@ class _Settler:
             return first
         if first.resource is then.resource or _contains(resource, then.resource):
             return first
-        done = _DONE.get(first.task, first.task)
-        if done not in _TASK:
+        done = DONE.get(first.task, first.task)
+        if done not in TASK:
             return first
         if resource.variant is Variant.CLONE and resource.notifies:
             # A bundle has no such milestones, only what is inside has: nothing waits for its end then.
             return self._plan.first(resource, f"confirmed-post_notify_{done}") or first
         return self._plan.first(resource, done) or first
 
-    def _flags(self, draft: Draft, node: Node | None, *, inside: bool = False) -> tuple[bool, bool]:
-        """(optional, runnable) of a draft; a milestone's are those of what it stands for."""
-        resource = draft.resource
-        if resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO:
-            return draft.optional, draft.runnable
-        if _basic(draft.task) not in _DONE:
-            return draft.optional, draft.runnable
-        if resource.variant is Variant.GROUP:
-            return self._group_flags(draft, resource, node if inside else None)
-        optional, runnable = self._clone_flags(draft, resource, None)
-        if node is not None:
-            # Whether it can happen at all matters, wherever; whether it is needed, only here.
-            optional = self._clone_flags(draft, resource, node)[0]
-        return optional, runnable
-
-    def _group_flags(self, draft: Draft, group: Resource, node: Node | None) -> tuple[bool, bool]:
-        task = _basic(draft.task)
-        optional, runnable = True, True
-        for member in group.children:
-            found = self._plan.first(member, task, node)
-            if found is not None:
-                if not found.optional:
-                    optional = False
-                if task != draft.task and not found.runnable:
-                    runnable = False
-            elif task not in ("stop", "demote"):
-                runnable = False
-        if node is not None:
-            return optional, runnable
-        return self._settled_flags(draft, optional, runnable)
-
-    def _clone_flags(self, draft: Draft, clone: Resource, node: Node | None) -> tuple[bool, bool]:
-        task = _basic(draft.task)
-        optional, runnable = True, False
-        for instance in self._instances(clone, task):
-            is_primitive = instance.variant is Variant.PRIMITIVE
-            found = self._plan.first(instance, task, node if is_primitive else None)
-            if found is None:
-                continue
-            part_optional, part_runnable = self._flags(found, node, inside=True)
-            optional = optional and part_optional
-            runnable = runnable or part_runnable
-        if node is not None:
-            return optional, runnable
-        return self._settled_flags(draft, optional, runnable)
-
-    @staticmethod
-    def _instances(clone: Resource, task: str) -> list[Resource]:
-        """Of a bundle the containers start and stop, but what is inside has roles."""
-        if clone.child is not None and task in ("promote", "demote"):
-            return clone.child.children
-        return clone.children
-
-    def _settled_flags(self, draft: Draft, optional: bool, runnable: bool) -> tuple[bool, bool]:
-        changed = False
-        if not optional and draft.optional:
-            draft.optional, changed = False, True
-        if not runnable and draft.runnable:
-            draft.runnable, changed = False, True
-        if changed:
-            self._touch(draft)
-        return optional and draft.optional, runnable and draft.runnable
-
     # ------------------------------------------------------------ what a link does
 
     def _act(self, first: Draft, then: Draft, strength: int) -> None:
-        first_optional, first_runnable = self._flags(first, self._node_of(then))
-        then_optional, _ = self._flags(then, self._node_of(first))
+        first_optional, first_runnable = self._milestones.flags(first, self._node_of(then))
+        is_calm = first_optional and first_runnable and first.runnable and _is_at_rest(then)
+        if is_calm and not strength & MIGRATES_FIRST:
+            return
+        then_optional, _ = self._milestones.flags(then, self._node_of(first))
         if strength & RESTART:
             self._on_then(first, then, RESTART, first_optional, first_runnable)
         if strength & IMPLIES_FIRST and not then_optional:
@@ -283,7 +227,7 @@ class _Settler:
                 return
             for member in resource.children:
                 found = self._plan.first(member, then.task)
-                if found is not None and then.task in _DONE:
+                if found is not None and then.task in DONE:
                     self._native(first, found, strength, first_optional, first_runnable)
             return
         self._on_clone(first, then, strength, first_optional, first_runnable)
@@ -298,11 +242,11 @@ class _Settler:
             self._on_interleaved(first, then, strength)
             return
         self._native(first, then, strength, first_optional, first_runnable)
-        if then.task not in _DONE:
+        if then.task not in DONE:
             return
         for instance in clone.children:
             for found in self._plan.find(instance, then.task):
-                if not self._flags(found, None)[1]:
+                if not self._milestones.flags(found, None)[1]:
                     continue
                 self._on_then(first, found, strength, first_optional, first_runnable)
 
@@ -323,9 +267,10 @@ class _Settler:
         primary = primary if primary.variant is Variant.CLONE else primary.clone
         assert primary is not None
         now = first.task in ("stopped", "demoted", "stop", "demote") or first.task.endswith(("stopped", "demoted"))
-        task = _basic(first.task)
+        task = task_of(first.task)
+        partners = instances_by_node(primary, now)
         for instance in clone.children:
-            partner = self._wishes.compatible_instance(instance, primary, Role.UNKNOWN, now)
+            partner = self._wishes.compatible_instance(instance, partners, now)
             if partner is None:
                 if not now and strength & (RUNNABLE | IMPLIES_THEN):
                     self._forbid(instance, first)
@@ -334,16 +279,16 @@ class _Settler:
             if partner.content is not None and task != "stop":
                 partner = partner.content
             actor = instance
-            if instance.content is not None and _basic(then.task) in ("promote", "demote"):
+            if instance.content is not None and task_of(then.task) in ("promote", "demote"):
                 actor = instance.content
             first_inner, then_inner = self._plan.first(partner, task), self._plan.first(actor, then.task)
             if first_inner is None or then_inner is None:
                 continue
             if partner.variant is not Variant.PRIMITIVE:
-                first_inner = self._plan.first(partner, _DONE.get(task, task)) or first_inner
+                first_inner = self._plan.first(partner, DONE.get(task, task)) or first_inner
             if self._plan.link(first_inner, then_inner, strength):
                 self._push(then_inner)
-            optional, runnable = self._flags(first_inner, None)
+            optional, runnable = self._milestones.flags(first_inner, None)
             self._on_then(first_inner, then_inner, strength, optional, runnable)
 
     def _forbid(self, instance: Resource, first: Draft) -> None:
@@ -451,7 +396,7 @@ class _Settler:
         if resource.parent is not None and resource.parent.variant is Variant.CLONE:
             siblings = resource.parent.children
             starts = [self._plan.first(child, draft.task) for child in siblings]
-            if any(start is not None and self._flags(start, None)[1] for start in starts):
+            if any(start is not None and self._milestones.flags(start, None)[1] for start in starts):
                 return
             self._block_those_with(resource.parent, draft.task)
         self._block_those_with(resource, draft.task)
@@ -477,10 +422,12 @@ class _Settler:
                 self._touch(draft)
 
 
-def _basic(task: str) -> str:
-    """The task a milestone stands for: `confirmed-post_notify_running` and `running` for `start`."""
-    task = task.rpartition("_notify_")[2] or task
-    return _TASK.get(task, task)
+def _is_at_rest(draft: Draft) -> bool:
+    """Possible, and not needed: nothing follows for others. A milestone has to look at what it stands for."""
+    if not (draft.optional and draft.runnable):
+        return False
+    resource = draft.resource
+    return resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO
 
 
 def _because(first: Draft) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 from hacluster.cib.model import SCORE_INFINITY, Element
 from hacluster.scheduler.dates import date_holds
@@ -31,18 +32,26 @@ _ISO_DURATION = re.compile(
 _ISO_SECONDS = (31_536_000, 2_592_000, 604_800, 86_400, 3_600, 60, 1)
 
 
+# A configuration says the same few words thousands of times.
+_remembered = lru_cache(maxsize=4096)
+
+
+@_remembered
 def is_true(text: str) -> bool:
     return text.lower() in ("true", "on", "yes", "y", "1")
 
 
+@_remembered
 def is_false(text: str) -> bool:
     return text.lower() in ("false", "off", "no", "n", "0")
 
 
+@_remembered
 def boolean(text: str, default: bool) -> bool:
     return True if is_true(text) else False if is_false(text) else default
 
 
+@_remembered
 def score(text: str, default: int = 0) -> int:
     """`100`, `-INFINITY`, `+INFINITY`, and the health colours; what can't be read is the default."""
     word = text.strip()
@@ -68,6 +77,7 @@ def add(one: int, other: int) -> int:
     return clamp(one + other)
 
 
+@_remembered
 def duration_ms(text: str, default_ms: int = 0) -> int:
     """A time of the configuration; a bare number counts seconds."""
     match = _DURATION.fullmatch(text)

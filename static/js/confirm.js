@@ -1,8 +1,5 @@
 // Shows the preview of an action in a dialog. The preview is a page of its own; without this script the link leads there.
 
-const isStale = () => document.documentElement.classList.contains("is-stale");
-let opener = null;
-
 export function startPreviews() {
   const dialog = document.querySelector("[data-preview-dialog]");
   if (!dialog) return;
@@ -10,11 +7,7 @@ export function startPreviews() {
     const link = event.target.closest("a[data-preview]");
     if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    // A picture that can't be believed is nothing to act on, with the keyboard neither.
-    if (isStale()) return;
-    const menu = link.closest("details");
-    menu?.removeAttribute("open");
-    opener = menu?.querySelector("summary") || link;
+    link.closest("details")?.removeAttribute("open");
     show(dialog, link.href);
   });
   dialog.addEventListener("click", (event) => {
@@ -23,7 +16,6 @@ export function startPreviews() {
       dialog.close();
     }
   });
-  dialog.addEventListener("close", () => opener?.isConnected && opener.focus());
   // Another target of a move is another preview.
   dialog.addEventListener("change", (event) => {
     const choice = event.target.closest("select[data-reload]");
@@ -33,13 +25,8 @@ export function startPreviews() {
       show(dialog, url.href);
     }
   });
-  document.addEventListener("submit", (event) => {
-    if (isStale() && event.target.querySelector("[data-act]")) event.preventDefault();
-  });
-  // What may lose data or a service is never done by Enter alone.
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || !event.target.matches("input")) return;
-    if (event.target.form?.querySelector("[name=typed]")) event.preventDefault();
+  dialog.addEventListener("submit", (event) => {
+    if (document.documentElement.classList.contains("is-stale")) event.preventDefault();
   });
 }
 
@@ -52,5 +39,4 @@ async function show(dialog, href) {
   if (!preview) return location.assign(href);
   dialog.replaceChildren(document.importNode(preview, true));
   if (!dialog.open) dialog.showModal();
-  (dialog.querySelector("select[data-reload]") || dialog.querySelector("h1"))?.focus();
 }

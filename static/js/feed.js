@@ -51,7 +51,6 @@ function hear(message) {
     case "hello":
       if (epoch && epoch !== message.view_epoch) seq = -1;
       epoch = message.view_epoch;
-      if (message.proto !== Number(document.body.dataset.proto)) sayOutdated();
       break;
     case "snapshot":
       snapshot(message);
@@ -135,16 +134,11 @@ async function poll() {
   }
 }
 
-const sayBye = () => end("wordLogin", document.body.dataset.login);
-
-/** The console was replaced by one that speaks otherwise: its page has to be fetched anew. */
-const sayOutdated = () => end("wordReload", location.href);
-
-function end(word, href) {
+function sayBye() {
   ended = true;
   agentAnswers = false;
   const banner = document.querySelector("[data-banner]");
-  banner.replaceChildren(Object.assign(document.createElement("a"), { href, textContent: banner.dataset[word] }));
+  banner.replaceChildren(Object.assign(document.createElement("a"), { href: document.body.dataset.login, textContent: banner.dataset.wordLogin }));
   banner.hidden = false;
   document.documentElement.classList.add("is-stale");
 }
