@@ -15,7 +15,7 @@ from typing import Any
 from hacluster.cib.model import Cib
 from hacluster.scheduler.graph import Change, Placement, TransitionGraph
 
-STOPPING_WORDS = ("Stop", "Move", "Recover", "Restart", "Demote", "Migrate")
+STOPPING_WORDS = ("Stop", "Move", "Recover", "Restart", "Demote", "Re-promote", "Migrate")
 SHOWN_STEPS = ("start", "stop", "promote", "demote", "migrate_to", "migrate_from", "fence", "shutdown")
 
 
@@ -81,7 +81,7 @@ def _of_graph(version: str, graph: TransitionGraph) -> Preview:
 
 
 def _interrupts(change: Change) -> bool:
-    return change.word in STOPPING_WORDS
+    return change.word in STOPPING_WORDS and not change.is_blocked
 
 
 def _lost(before: Placement, after: Placement) -> list[str]:

@@ -9,18 +9,20 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem
+from hacluster.cib.status import history_of, node_states
 from hacluster.cli import graph_files, mon_text
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.options import Options
 from hacluster.cli.resource_text import Shown
 from hacluster.cli.simulate import now_of
-from hacluster.cli.status_view import view
+from hacluster.cli.status_view import View, view
 from hacluster.scheduler import simulate as suppose
 from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, ActionKind, Change, TransitionGraph
@@ -71,8 +73,9 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     if moment is None:
         raise CommandFailed(Exit.USAGE, f"“{arguments.set_datetime}” is not a time such as 2014-05-07 00:28:00")
     _save(arguments.save_input, to_xml(cib))
+    dated = _told_date(cib, arguments)
     if not arguments.quiet:
-        print("Current cluster status:", *status_lines(cib, moment), sep="\n")
+        _print_head(dated, cib, moment)
     supposed = _injected(cib, arguments, moment)
     graph = schedule(supposed, moment)
     if arguments.show_scores:
@@ -82,8 +85,29 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     _save(arguments.save_graph, graph_files.as_xml(graph))
     _save(arguments.save_dotfile, graph_files.as_dot(graph))
     if arguments.simulate:
-        _simulate(supposed, graph, arguments, moment)
+        _simulate(supposed, graph, arguments, moment, dated)
     return Exit.OK
+
+
+def _told_date(cib: Cib, arguments: argparse.Namespace) -> str:
+    """Which time is taken for now, where that is not the real one."""
+    if arguments.set_datetime:
+        return f"Setting effective cluster time: {arguments.set_datetime}"
+    stamp = cib.root.get("execution-date")
+    if not stamp.isdecimal():
+        return ""
+    original = datetime.fromtimestamp(int(stamp), UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"Using the original execution date of: {original}"
+
+
+def _print_head(dated: str, cib: Cib, moment: float) -> None:
+    found = view(cib, now=moment)
+    lines = [dated] if dated else []
+    if found.disabled or found.blocked:
+        told = f"{found.disabled} of {found.instances} resource instances DISABLED"
+        lines.append(f"{told} and {found.blocked} BLOCKED from further action due to failure")
+    lines += [""] if lines else []
+    print(*lines, "Current cluster status:", *status_lines(found), sep="\n")
 
 
 def _read(arguments: argparse.Namespace) -> Cib:
@@ -132,21 +156,22 @@ def _spec(text: str) -> tuple[str, str, int]:
     return match["task"], match["node"], int(match["rc"])
 
 
-def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, moment: float) -> None:
+def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, moment: float, dated: str) -> None:
     failures = {(task, node): rc for task, node, rc in map(_spec, arguments.op_fail)}
-    print("\nExecuting Cluster Transition:", *(execution_line(a) for a in suppose.in_order(graph)), sep="\n")
+    print("\nExecuting Cluster Transition:", *execution_lines(cib, graph), sep="\n")
     after = suppose.apply(cib, graph, moment, failures)
     _save(arguments.save_output, to_xml(after))
     if not arguments.quiet:
-        print("\nRevised Cluster Status:", *status_lines(after, moment), sep="\n")
+        print(
+            *([dated] if dated else []), "\nRevised Cluster Status:", *status_lines(view(after, now=moment)), sep="\n"
+        )
 
 
 # ---------------------------------------------------------------- text
 
 
-def status_lines(cib: Cib, moment: float) -> list[str]:
+def status_lines(found: View) -> list[str]:
     """Node list and resources, as crm_mon words them, one step further in."""
-    found = view(cib, now=moment)
     resources = mon_text.resource_block(found, _ALL)
     lines = ["Node List:", *mon_text.node_lines(found, _ALL)]
     return [*_indented(lines), "", *_indented(resources)]
@@ -158,43 +183,69 @@ def _indented(lines: list[str]) -> list[str]:
 
 
 def summary_lines(changes: tuple[Change, ...]) -> list[str]:
-    """`  * Move       rsc1     ( node1 -> node2 )`, in columns."""
-    fences = [change for change in changes if change.word == "Fence"]
-    others = [change for change in changes if change.word != "Fence"]
-    lines = [f"  * Fence ({change.role}) {change.resource} '{change.reason}'" for change in fences]
-    width = max((len(change.resource) for change in others), default=0)
-    inner = [_inner(change) for change in others]
-    inner_width = max((len(text) for text in inner), default=0)
-    for change, text in zip(others, inner, strict=True):
-        because = f"  due to {change.reason}" if change.reason else ""
-        lines.append(f"  * {change.word:10} {change.resource:{width}}     ( {text:>{inner_width}} ){because}")
+    """`  * Move       rsc1     ( node1 -> node2 )`, in columns; that a node leaves is told by the transition alone."""
+    told = [change for change in changes if change.word not in ("Fence", "Shutdown")]
+    name_width = _name_width(told)
+    inner_width = max([5, *(len(_inner(change)) for change in told)])
+    lines = [_fence_line(change) for change in changes if change.word == "Fence"]
+    for change in told:
+        because = f"due to {change.reason}" if change.reason else ""
+        because += (" (blocked)" if because else "blocked") if change.is_blocked else ""
+        line = f"  * {change.word:8}   {change.instance:{name_width}}   ( {_inner(change):>{inner_width}} )"
+        lines.append(f"{line}  {because}" if because else line)
     return lines
 
 
+def _name_width(changes: list[Change]) -> int:
+    """The column leaves two blanks behind the name that widens it, and none behind one that just fits."""
+    width = 5
+    for change in changes:
+        if len(change.instance) > width:
+            width = len(change.instance) + 2
+    return width
+
+
+def _fence_line(change: Change) -> str:
+    guest = f" (resource: {change.instance})" if change.instance else ""
+    because = f" '{change.reason}'" if change.reason else ""
+    return f"  * Fence ({change.role}) {change.resource}{guest}{because}"
+
+
 def _inner(change: Change) -> str:
-    """The roles that matter, and the nodes."""
-    words = []
-    if change.word in ("Promote", "Demote"):
-        words.append(f"{change.role or 'Stopped'} -> {change.next_role}")
-    elif change.role in ("Promoted", "Unpromoted"):
-        words.append(change.role)
-    is_moving = change.source and change.target and change.source != change.target
-    words.append(f"{change.source} -> {change.target}" if is_moving else change.target or change.source)
-    return " ".join(words)
+    """The nodes, and the roles where they matter."""
+    role, next_role = change.role or "Stopped", change.next_role or "Stopped"
+    here, there = change.source, change.target
+    needs_role = role in ("Promoted", "Unpromoted") or next_role == "Promoted"
+    if not here:
+        return f"{role} -> {next_role} {there}" if needs_role else there
+    if not there:
+        return f"{role} {here}" if needs_role else here
+    if role == next_role:
+        place = here if here == there else f"{here} -> {there}"
+        # A resource that moves is told with its role at the end, one that stays with its role first.
+        return (f"{role} {place}" if here == there else f"{place} {role}") if needs_role else place
+    return f"{role} -> {next_role} {here}" if here == there else f"{role} {here} -> {next_role} {there}"
 
 
-def execution_line(action: Action) -> str:
-    """One action as it is carried out."""
-    if action.kind is ActionKind.FENCE:
+def execution_lines(cib: Cib, graph: TransitionGraph) -> list[str]:
+    """The actions as they are carried out. An anonymous instance has its number where its history is not without."""
+    known = {held.id for state in node_states(cib) for held in history_of(state)}
+    return [_execution_line(action, known) for action in suppose.in_order(graph)]
+
+
+def _execution_line(action: Action, known: set[str]) -> str:
+    if action.kind is ActionKind.FENCE and not action.pseudo:
         return f"  * Fencing {action.node} ({action.detail or 'reboot'})"
+    name = action.resource if action.resource in known else action.instance or action.resource
     if action.pseudo:
-        return f"  * Pseudo action:   {action.task_key}"
+        on = f" on {action.node}" if action.node and action.kind is ActionKind.FENCE else ""
+        return f"  * Pseudo action:   {action.task_key}{on}"
     if action.kind is ActionKind.SHUTDOWN:
         return f"  * Cluster action:  do_shutdown on {action.node}"
     if action.kind is ActionKind.CLEAR_FAILCOUNT:
         return f"  * Cluster action:  clear_failcount for {action.resource} on {action.node}"
     task = f"{action.kind.value}={action.interval_ms}" if action.interval_ms else action.kind.value
-    return f"  * Resource action: {action.resource:15} {task} on {action.node}"
+    return f"  * Resource action: {name:15} {task} on {action.node}"
 
 
 def _scores(graph: TransitionGraph) -> list[str]:

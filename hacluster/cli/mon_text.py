@@ -23,7 +23,7 @@ SECTIONS = frozenset({*USUAL, "attributes", "bans", "failcounts", "operations", 
 _LISTS = {
     "member": ("Online", "OFFLINE"),
     "remote": ("RemoteOnline", "RemoteOFFLINE"),
-    "guest": ("GuestOnline", "GuestOFFLINE"),
+    "guest": ("GuestOnline", ""),
 }
 _NAMES = {"member": "Node", "remote": "RemoteNode", "guest": "GuestNode"}
 _NO_QUORUM = {
@@ -164,7 +164,7 @@ def node_lines(view: View, sections: Sections) -> list[str]:
     for kind, titles in _LISTS.items():
         for title, is_online in zip(titles, (True, False), strict=True):
             names = [node.name for node in plain if node.kind == kind and node.is_online == is_online]
-            lines += [f"  * {title}: [ {' '.join(names)} ]"] if names else []
+            lines += [f"  * {title}: [ {' '.join(names)} ]"] if names and title else []
     return lines
 
 

@@ -54,14 +54,14 @@ def primitive_line(resource: ResourceView, *, with_nodes: bool = True) -> str:
     words += nodes if len(nodes) == 1 else []
     flags = _flags(resource)
     words += [f"({', '.join(flags)})"] if flags else []
-    words += [f"[ {' '.join(sorted(nodes, key=by_name))} ]"] if len(nodes) > 1 else []
+    words += [f"[ {' '.join(nodes)} ]"] if len(nodes) > 1 else []
     return f"{name}\t({resource.agent}):\t {' '.join(words)}"
 
 
 def _state(resource: ResourceView) -> str:
     if not resource.is_failed:
         return resource.pending or resource.role
-    return f"FAILED {resource.role}" if role_of(resource.role) > Role.STARTED else "FAILED"
+    return f"FAILED {resource.role}" if role_of(resource.role) > Role.UNPROMOTED else "FAILED"
 
 
 def _flags(resource: ResourceView) -> list[str]:

@@ -7,7 +7,7 @@ scheduler's own reading, so that nobody is shown another state than the one that
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -187,7 +187,9 @@ def view(cib: Cib, *, dc: str = "", stack: str = "", now: float = 0.0) -> View:
     """Everything at once. `dc` and `stack` come from the agent, which knows them first hand."""
     cluster = read_cluster(cib, now)
     root = cib.root
+    _sort_as_configured(cib, cluster)
     resources = tuple(_resource(cluster, found) for found in cluster.resources if _is_shown(found))
+    resources = tuple(_with_image(cib, found) if found.variant == "bundle" else found for found in resources)
     leaves = [leaf for resource in resources for leaf in resource.leaves()]
     by_id = {node.id: node.uname for node in cluster.nodes}
     designated = dc or by_id.get(root.get("dc-uuid"), "")
@@ -235,8 +237,22 @@ def _in_order(nodes: list[Node]) -> list[Node]:
     return sorted(nodes, key=lambda node: by_name(node.uname))
 
 
+def _sort_as_configured(cib: Cib, cluster: Cluster) -> None:
+    """The scheduler reads bundles last."""
+    places = {element.id: place for place, element in enumerate(cib.section("resources").children)}
+    cluster.resources.sort(key=lambda found: places.get(found.id, len(places)))
+
+
+def _with_image(cib: Cib, bundle: ResourceView) -> ResourceView:
+    written = cib.section("resources").by_id(bundle.id) or NOTHING
+    image = next((engine.get("image") for engine in written.children if engine.get("image")), "")
+    return msgspec.structs.replace(bundle, image=image)
+
+
 def _is_shown(resource: Resource) -> bool:
-    return not resource.is_orphan or bool(resource.active)
+    """Neither a part of a bundle nor the connection that makes a guest of a resource is told by itself."""
+    is_part = resource.bundle is not None or (resource.container is not None and not resource.is_orphan)
+    return not is_part and (not resource.is_orphan or bool(resource.active))
 
 
 def _node(cib: Cib, cluster: Cluster, node: Node, dc: str) -> NodeView:
@@ -262,7 +278,7 @@ def _node(cib: Cib, cluster: Cluster, node: Node, dc: str) -> NodeView:
         expected={name: value for name, value in _expected(cluster, node).items() if name in shown},
         feature_set=attributes.get("#feature-set", ""),
         kind=_KINDS[node.kind],
-        health=_health(node),
+        health=_health(cluster, node),
     )
 
 
@@ -279,8 +295,10 @@ def _expected(cluster: Cluster, node: Node) -> dict[str, int]:
     return found
 
 
-def _health(node: Node) -> str:
-    """The worst colour that a health attribute has."""
+def _health(cluster: Cluster, node: Node) -> str:
+    """The worst colour that a health attribute has, where anybody minds."""
+    if cluster.options.values.get("node-health-strategy", "none") == "none":
+        return "green"
     found = {value for name, value in node.attributes.items() if name.startswith("#health")}
     return next((colour for colour in ("red", "yellow") if colour in found), "green")
 
@@ -297,7 +315,7 @@ def _resource(cluster: Cluster, resource: Resource) -> ResourceView:
         is_promotable=resource.is_promotable,
         is_unique=resource.is_unique,
     )
-    if resource.element.tag == "bundle":
+    if resource.replicas:
         return _bundle(cluster, resource, found)
     if resource.variant is Variant.PRIMITIVE:
         return _primitive(cluster, resource, found)
@@ -363,8 +381,19 @@ def _free_nodes(cluster: Cluster, clone: Resource, found: ResourceView) -> tuple
         return ()
     taken = {name for leaf in found.leaves() for name in leaf.nodes}
     known = {index for part in clone.primitives() for index in part.known_on}
+    later = _guests_of(cluster.resources[cluster.resources.index(clone.top) :])
     nodes = [node for node in cluster.nodes if cluster.options.is_symmetric or node.index in known]
+    nodes = [node for node in nodes if node.index not in later and not _is_forgotten(node)]
     return tuple(sorted((node.uname for node in nodes if node.uname not in taken), key=by_name))
+
+
+def _guests_of(bundles: Iterable[Resource]) -> set[int | None]:
+    """The nodes inside of bundles: what stands before them in the configuration knows nothing of them."""
+    return {replica.node for bundle in bundles for replica in bundle.replicas}
+
+
+def _is_forgotten(node: Node) -> bool:
+    return node.connection is not None and node.connection.is_orphan
 
 
 def _bundle(cluster: Cluster, bundle: Resource, found: ResourceView) -> ResourceView:
@@ -384,10 +413,8 @@ def _bundle(cluster: Cluster, bundle: Resource, found: ResourceView) -> Resource
                 address=_address(replica),
             )
         )
-    engine = next((child for child in bundle.element.children if child.get("image")), None)
     is_unique = bundle.child is not None and bundle.child.is_unique
-    image = engine.get("image") if engine is not None else ""
-    return msgspec.structs.replace(found, variant="bundle", image=image, is_unique=is_unique, children=tuple(replicas))
+    return msgspec.structs.replace(found, variant="bundle", is_unique=is_unique, children=tuple(replicas))
 
 
 def _address(replica: Replica) -> str:

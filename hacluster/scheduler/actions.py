@@ -142,7 +142,7 @@ def _draft_primitive(plan: Plan, resource: Resource) -> None:
     for index in resource.dangling_on:
         stop = _draft_stop_on(plan, resource, cluster.nodes[index], optional=False)
         stop.is_dangling = True
-    current = _current(cluster, resource)
+    current = current_node(cluster, resource)
     target = None if resource.target is None else cluster.nodes[resource.target]
     may_migrate, needs_stop = _judge_places(cluster, resource, current, target)
     if resource.start_pending and target is not None:
@@ -169,7 +169,7 @@ def _draft_primitive(plan: Plan, resource: Resource) -> None:
         _draft_migration(plan, resource, current)
 
 
-def _current(cluster: Cluster, resource: Resource) -> Node | None:
+def current_node(cluster: Cluster, resource: Resource) -> Node | None:
     """Where it is now: a clean node before an unclean one, the source of a migration before its target."""
     if not resource.active:
         return None
@@ -280,8 +280,6 @@ def _draft_stop(plan: Plan, resource: Resource, node: Node, *, optional: bool) -
     stop = _draft_stop_on(plan, resource, node, optional=optional)
     if resource.target is None and not stop.reason:
         stop.reason = "node availability"
-    if node.index in resource.failed_on:
-        stop.reason = "failure"
 
 
 def _draft_stop_on(plan: Plan, resource: Resource, node: Node, *, optional: bool) -> Draft:

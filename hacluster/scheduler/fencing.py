@@ -57,6 +57,7 @@ def _reset_guest(plan: Plan, node: Node, connection: Resource) -> None:
     if container is None:
         return
     fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, pseudo=True, detail="reboot"))
+    fence.reason = "guest is unclean"
     plan.fences[node.index] = fence
     stop = plan.first(container, "stop")
     if stop is not None:

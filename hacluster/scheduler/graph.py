@@ -42,6 +42,8 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     node_id: str = ""
     resource: str = ""
     """The instance's name as the history and OCF_RESOURCE_INSTANCE know it."""
+    instance: str = ""
+    """Its name with its number, which an anonymous instance has in the plan alone."""
     task_key: str = ""
     """`prmPg_monitor_10000`"""
     standard: str = ""
@@ -79,13 +81,17 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One planned change in the operator's terms, as `crm_simulate` lists it."""
 
     word: str
-    """Start, Stop, Move, Recover, Restart, Promote, Demote, Migrate, Fence, Shutdown, Reload"""
+    """Start, Stop, Move, Recover, Restart, Promote, Demote, Re-promote, Migrate, Fence, Shutdown, Reload"""
     resource: str
+    instance: str = ""
+    """Its name with the instance's number; of a guest node that is fenced, the resource that it is"""
     role: str = ""
     next_role: str = ""
     source: str = ""
     target: str = ""
     reason: str = ""
+    is_blocked: bool = False
+    """It should be so, but something stands in its way."""
 
     def text(self) -> str:
         """`Move prmPg (Started pm01 -> pm02)`"""
@@ -93,9 +99,11 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             where = f"{self.source} -> {self.target}"
         else:
             where = self.target or self.source
-        roles = self.role if self.role == self.next_role or not self.next_role else f"{self.role} -> {self.next_role}"
+        changes_role = self.role and self.next_role not in ("", "Stopped", self.role)
+        roles = f"{self.role} -> {self.next_role}" if changes_role else self.role or self.next_role
         inner = " ".join(word for word in (roles, where) if word)
         because = f" due to {self.reason}" if self.reason else ""
+        because += " (blocked)" if self.is_blocked else ""
         return f"{self.word} {self.resource}" + (f" ({inner})" if inner else "") + because
 
 

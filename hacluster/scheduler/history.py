@@ -183,7 +183,9 @@ def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> 
         exact = cluster.by_id.get(entry.id)
         return exact if exact is not None and exact.id == entry.id else _orphan(cluster, maker, entry)
     found = _instance_on(clone, sample.base_id, node)
-    if found is not None and found.requires in ("quorum", "nothing") and (not node.is_online or node.is_unclean):
+    is_everywhere = clone.clone_max == len(cluster.nodes)
+    is_lost = not node.is_online or node.is_unclean
+    if found is not None and found.requires in ("quorum", "nothing") and is_lost and not is_everywhere:
         # Nobody waits for such a node: what it had must not use up an instance that could start elsewhere.
         found = None
     return found or _spare_instance(maker, clone, sample.base_id)
@@ -460,7 +462,7 @@ def _conclude(reading: Reading) -> None:
             resource.is_failed = True
             resource.must_be_demoted.add(node.index)
         case OnFail.FENCE:
-            mark_unclean(node, f"{resource.shown_id} failed there")
+            mark_unclean(node, f"{resource.id} failed there")
         case OnFail.RESET_REMOTE:
             _reset_remote(reading)
         case OnFail.RESTART_CONTAINER:

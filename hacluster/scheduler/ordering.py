@@ -246,13 +246,13 @@ class _Constraint:
 
     def _some_before(self, first: Resource, action: str, then: Resource, then_action: str, needed: int) -> None:
         """Enough instances of a clone stand before the other, not all."""
-        met = self._milestone(needed)
+        met = self._milestone(needed, f"clone-one-or-more:{self._element.id}")
         for instance in first.children:
             self._plan.orders.append(Order(instance, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
         self._plan.orders.append(Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met))
 
-    def _milestone(self, needed: int) -> Draft:
-        met = Draft(ActionKind.PSEUDO, "one-or-more", None, None, pseudo=True, optional=True, counts=needed)
+    def _milestone(self, needed: int, name: str) -> Draft:
+        met = Draft(ActionKind.PSEUDO, name, None, None, pseudo=True, optional=True, counts=needed)
         return self._plan.add(met)
 
     # ------------------------------------------------------------ sets
@@ -293,7 +293,7 @@ class _Constraint:
         action, is_chain, needs_all = self._facts(one)
         then_action, then_chain, _ = self._facts(other)
         if not needs_all and not is_chain:
-            met = self._milestone(1)
+            met = self._milestone(1, f"one-or-more:{one.id}")
             for first in firsts:
                 self._plan.orders.append(Order(first, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
             for then in thens[:1] if then_chain else thens:

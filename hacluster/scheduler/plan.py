@@ -220,7 +220,7 @@ class Plan(msgspec.Struct, eq=False):
             case "stop":
                 draft.runnable, draft.reason = False, "no quorum"
             case "freeze" if not resource.active or resource.next_role > resource.role:
-                draft.runnable, draft.reason = False, "no quorum"
+                draft.runnable, draft.reason = False, "quorum freeze"
             case _:
                 draft.runnable = True
 

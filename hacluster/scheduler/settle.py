@@ -201,10 +201,11 @@ class _Settler:
         """
         if first.optional and not first_optional:
             first.optional = False
-            first.reason = first.reason or _because(then)
+            first.reason = first.reason or f"required {_because(then)}"
             self._touch(first)
         if first.migratable and not then.migratable and then.resource is not first.resource:
             first.migratable = False
+            first.reason = first.reason or f"unmigrateable {_because(then)}"
             self._touch(first)
 
     def _stay_below_unmanaged(self, first: Draft, then: Draft) -> None:
@@ -304,7 +305,7 @@ class _Settler:
             for stop in self._plan.find(part, "stop"):
                 if stop.optional:
                     stop.optional = False
-                    stop.reason = stop.reason or _because(first)
+                    stop.reason = stop.reason or f"required {_because(first)}"
                     self._touch(stop)
 
     def _native(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
@@ -312,11 +313,13 @@ class _Settler:
         if strength & IMPLIES_THEN:
             if then.optional and not first_optional and not first.migratable:
                 then.optional = False
-                then.reason = then.reason or _because(first)
+                if first.resource is not then.resource:
+                    then.reason = then.reason or f"required {_because(first)}"
         elif strength & RUNNABLE:
             if then.runnable and not first_runnable:
                 then.runnable = then.migratable = False
-                then.reason = then.reason or f"unrunnable {_because(first)}"
+                if first.resource is not then.resource:
+                    then.reason = then.reason or f"unrunnable {_because(first)}"
         elif strength & RESTART:
             self._restart(first, then)
         elif strength & PROMOTED_IMPLIES_FIRST:
@@ -337,18 +340,11 @@ class _Settler:
     def _restart(self, stop: Draft, start: Draft) -> None:
         """A start that can't happen or must happen needs the stop before it."""
         resource = start.resource
-        why = ""
-        if not start.runnable and resource is not None and resource.is_managed and stop.resource is resource:
-            why = start.reason or "unrunnable start"
-        if not start.optional:
-            why = why or start.reason or "restart"
-        if not why:
+        is_held_back = not start.runnable and resource is not None and resource.is_managed and stop.resource is resource
+        if not is_held_back and start.optional:
             return
         changed = False
-        if stop.optional and stop.runnable:
-            stop.optional, changed = False, True
-            stop.reason = stop.reason or why
-        if not start.optional and stop.optional:
+        if stop.optional and (stop.runnable or not start.optional):
             stop.optional, changed = False, True
         if stop.migratable and not start.migratable:
             stop.migratable, changed = False, True
@@ -369,6 +365,7 @@ class _Settler:
             if then.task == "start" and role >= Role.STARTED and then.resource.next_role >= Role.STARTED:
                 return
             then.optional = False
+        then.reason = then.reason or f"unrunnable {_because(first)}"
         then.runnable = False
 
     def _migrates(self, first: Draft, then: Draft) -> None:
@@ -408,17 +405,17 @@ class _Settler:
             if (task == "promote") is not (colocation.primary_role is Role.PROMOTED):
                 continue
             blocked = "promote" if colocation.dependent_role is Role.PROMOTED else "start"
-            self._block(colocation.dependent, blocked)
+            self._block(colocation.dependent, blocked, primary)
 
-    def _block(self, dependent: Resource, task: str) -> None:
+    def _block(self, dependent: Resource, task: str, primary: Resource) -> None:
         if dependent.variant is not Variant.PRIMITIVE:
             for child in dependent.children:
-                self._block(child, task)
+                self._block(child, task, primary)
             return
         for draft in self._plan.find(dependent, task):
             if draft.runnable:
                 draft.runnable = False
-                draft.reason = draft.reason or "colocation"
+                draft.reason = draft.reason or f"colocation with {primary.id}"
                 self._touch(draft)
 
 
@@ -431,7 +428,7 @@ def _is_at_rest(draft: Draft) -> bool:
 
 
 def _because(first: Draft) -> str:
-    who = first.resource.shown_id if first.resource is not None else (first.node.uname if first.node else "")
+    who = first.resource.id if first.resource is not None else (first.node.uname if first.node else "")
     return f"{who} {first.task}".strip()
 
 

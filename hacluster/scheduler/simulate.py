@@ -43,25 +43,29 @@ _OPERATIONS = {
 
 
 def in_order(graph: TransitionGraph) -> list[Action]:
-    """The actions, each after all that has to come first; ties by id, so that the order is always the same."""
+    """The actions, each after all that has to come first, in the rounds in which Pacemaker goes through its graph.
+
+    A round takes the actions as they stand in the graph; one that waits for another further behind is left for the
+    next round.
+    """
     waiting = {action.id: 0 for action in graph.actions}
     behind: dict[int, list[int]] = {action.id: [] for action in graph.actions}
     for first, then in graph.orderings:
         behind[first].append(then)
         waiting[then] += 1
-    by_id = {action.id: action for action in graph.actions}
-    ready = sorted((number for number, count in waiting.items() if not count), reverse=True)
-    done: list[Action] = []
+    places = {action.id: place for place, action in enumerate(graph.actions)}
+    rounds = dict.fromkeys(places, 0)
+    ready = [number for number, count in waiting.items() if not count]
+    done = set()
     while ready:
         number = ready.pop()
-        done.append(by_id[number])
-        freed = []
+        done.add(number)
         for then in behind[number]:
+            rounds[then] = max(rounds[then], rounds[number] + (places[number] > places[then]))
             waiting[then] -= 1
             if not waiting[then]:
-                freed.append(then)
-        ready = sorted([*ready, *freed], reverse=True) if freed else ready
-    return done
+                ready.append(then)
+    return sorted((a for a in graph.actions if a.id in done), key=lambda action: rounds[action.id])
 
 
 def apply(cib: Cib, graph: TransitionGraph, now: float = 0.0, failures: Mapping[tuple[str, str], int] = {}) -> Cib:

@@ -54,7 +54,7 @@ def _withhold(cluster: Cluster, resource: Resource, policy: str, is_promoted: bo
             if not is_promoted:
                 resource.ban(cluster.nodes, lost)
             for index in _places(resource, is_promoted):
-                mark_unclean(cluster.nodes[index], f"deadman: {lost}")
+                mark_unclean(cluster.nodes[index], "deadman ticket was lost")
         case "demote" if is_promoted:
             pass
         case _:

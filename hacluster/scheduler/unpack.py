@@ -153,7 +153,7 @@ def _judge_node(node: Node, state: Element | None, options: Options, now: float)
     node.is_shutting_down = shutdown not in ("", "0")
     if state is None:
         node.is_unclean = options.fencing_enabled and options.startup_fencing
-        node.fence_reason = "node has never been seen" if node.is_unclean else ""
+        node.fence_reason = "node is unclean" if node.is_unclean else ""
         return
     node.was_seen = True
     is_member, is_up = _says_yes(state.get("in_ccm")), _says_yes(state.get("crmd"))
@@ -185,7 +185,7 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
     elif not is_up:
         reason = "peer process is no longer available"
     elif wants_end:
-        reason = "termination was requested"
+        reason = "fencing was requested"
     elif join == "member":
         node.is_online = True
     elif join in ("pending", "welcome", "integrated"):

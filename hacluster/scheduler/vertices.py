@@ -5,13 +5,13 @@ Reads the settled plan; gives the frozen TransitionGraph with placement, changes
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from hacluster.scheduler.agent_meta import meta_of
 from hacluster.scheduler.digests import depend_on_node, digest, parameters_of
-from hacluster.scheduler.graph import Action, ActionKind, Change, Placement, TransitionGraph
+from hacluster.scheduler.graph import Action, ActionKind, Placement, TransitionGraph
 from hacluster.scheduler.plan import (
     LOAD,
     MIGRATES_FIRST,
@@ -26,6 +26,7 @@ from hacluster.scheduler.plan import (
     Link,
     Plan,
 )
+from hacluster.scheduler.summary import changes_of
 from hacluster.scheduler.values import duration_ms, score
 from hacluster.scheduler.working import Cluster, NodeKind, Replica, Resource, Role, Variant
 
@@ -34,16 +35,16 @@ _WEAK = ORDER | TELLS_FIRST | TELLS_THEN
 
 def build_graph(plan: Plan) -> TransitionGraph:
     cluster = plan.cluster
-    chosen = [draft for draft in plan.all if _is_vertex(draft)]
+    chosen = _in_graph_order(plan)
     ids = {draft: number for number, draft in enumerate(chosen, start=1)}
-    _break_circles(chosen, ids)
+    _break_circles([draft for draft in plan.all if draft in ids], ids)
     values = cluster.options.values
     return TransitionGraph(
         actions=tuple(_vertices(plan, chosen)),
         orderings=tuple(sorted({(ids[link.first], ids[then]) for then in chosen for link in _inputs(then, ids)})),
         placement_now=_placement_now(cluster),
         placement_after=_placement_after(plan),
-        changes=tuple(_changes(plan)),
+        changes=tuple(changes_of(plan, _is_vertex)),
         explanations={resource.id: tuple(resource.reasons) for resource in cluster.everything() if resource.reasons},
         blocked=tuple(resource.shown_id for resource in cluster.primitives() if resource.is_blocked),
         recheck_at=cluster.recheck_at,
@@ -52,6 +53,25 @@ def build_graph(plan: Plan) -> TransitionGraph:
         stonith_timeout_ms=duration_ms(values.get("stonith-timeout", "60s"), 60_000),
         start_failure_is_fatal=cluster.options.start_failure_is_fatal,
     )
+
+
+def _in_graph_order(plan: Plan) -> list[Draft]:
+    """Resource by resource, what was drafted last first, as Pacemaker lists them; then what is of no resource."""
+    kept = [draft for draft in plan.all if _is_vertex(draft)]
+    kept.reverse()
+    places = {resource: place for place, resource in enumerate(_in_turn(plan.cluster.resources))}
+    last = len(places)
+    return sorted(kept, key=lambda draft: last if draft.resource is None else places.get(draft.resource, last))
+
+
+def _in_turn(resources: Iterable[Resource]) -> Iterator[Resource]:
+    """A group before its members, a clone after its instances."""
+    for resource in resources:
+        if resource.variant is not Variant.CLONE:
+            yield resource
+        yield from _in_turn(resource.children)
+        if resource.variant is Variant.CLONE:
+            yield resource
 
 
 def _is_vertex(draft: Draft) -> bool:
@@ -171,6 +191,7 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
         node=node.uname,
         node_id=node.id,
         resource=resource.shown_id,
+        instance=resource.id,
         task_key=f"{resource.shown_id}_{name}_{draft.interval_ms}",
         standard=standard,
         provider=provider,
@@ -274,53 +295,3 @@ def _outlives_a_stop(resource: Resource, index: int) -> bool:
 def _done_on(plan: Plan, resource: Resource, task: str, index: int) -> list[Draft]:
     found = plan.find(resource, task)
     return [draft for draft in found if draft.node is not None and draft.node.index == index and _is_vertex(draft)]
-
-
-# ---------------------------------------------------------------- changes in the operator's words
-
-
-def _changes(plan: Plan) -> list[Change]:
-    found = []
-    for draft in [*plan.fences.values(), *plan.unfences.values()]:
-        if draft.node is None or draft.optional:
-            continue
-        found.append(Change(word="Fence", resource=draft.node.uname, role=draft.detail, reason=draft.reason))
-    for resource in plan.cluster.primitives():
-        change = _change_of(plan, resource)
-        if change is not None:
-            found.append(change)
-    for draft in plan.shutdowns.values():
-        if draft.node is not None and _is_vertex(draft):
-            found.append(Change(word="Shutdown", resource=draft.node.uname))
-    return found
-
-
-def _change_of(plan: Plan, resource: Resource) -> Change | None:
-    def node_of(task: str) -> str:
-        return next((d.node.uname for d in plan.find(resource, task) if d.node is not None and _is_vertex(d)), "")
-
-    stops, starts, promotes, demotes = (node_of(task) for task in ("stop", "start", "promote", "demote"))
-    role, next_role = resource.role_now, resource.next_role
-    common = {
-        "resource": resource.shown_id,
-        "role": role.word if role > Role.STOPPED else "",
-        "next_role": next_role.word,
-    }
-    if node_of("migrate_from"):
-        return Change(word="Migrate", source=stops, target=node_of("migrate_from"), **common)
-    if stops:
-        stop = next(draft for draft in plan.find(resource, "stop") if _is_vertex(draft))
-        if starts:
-            word = "Move" if stops != starts else "Recover" if resource.is_failed else "Restart"
-            return Change(word=word, source=stops, target=starts, reason=stop.reason, **common)
-        start = plan.first(resource, "start")
-        is_held_back = resource.target is not None and start is not None and not start.runnable
-        reason = "unrunnable start" if is_held_back else stop.reason
-        return Change(word="Stop", source=stops, reason=reason, **{**common, "next_role": ""})
-    if starts:
-        return Change(word="Start", target=starts, **{**common, "role": ""})
-    if node_of("reload-agent"):
-        return Change(word="Reload", source=node_of("reload-agent"), **common)
-    if promotes:
-        return Change(word="Promote", source=promotes, **common)
-    return Change(word="Demote", source=demotes, **common) if demotes else None

@@ -116,7 +116,9 @@ class Failover(Machine):
 
 
 def _move_of(change: Change) -> Move:
-    if change.word == "Recover" and change.source != change.target:
+    if change.is_blocked:
+        return Move.NONE
+    if change.word == "Recover" and change.target not in ("", change.source):
         return Move.MOVE
     return _WORDS.get(change.word, Move.NONE)
 

@@ -8,10 +8,11 @@ import pytest
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
-from hacluster.cli.crm_simulate import execution_line, status_lines, summary_lines
+from hacluster.cli.crm_simulate import execution_lines, status_lines, summary_lines
 from hacluster.cli.simulate import now_of
+from hacluster.cli.status_view import view
 from hacluster.scheduler.schedule import schedule
-from hacluster.scheduler.simulate import apply, in_order
+from hacluster.scheduler.simulate import apply
 
 CASES = sorted(folder.parent for folder in Path(__file__).parent.glob("*/cib.xml"))
 
@@ -19,8 +20,8 @@ CASES = sorted(folder.parent for folder in Path(__file__).parent.glob("*/cib.xml
 def rendered(cib: Cib, now: float) -> str:
     graph = schedule(cib, now)
     lines = ["Changes:", *summary_lines(graph.changes), "", "Actions:"]
-    lines += [execution_line(action) for action in in_order(graph)]
-    lines += ["", "Afterwards:", *status_lines(apply(cib, graph, now), now)]
+    lines += execution_lines(cib, graph)
+    lines += ["", "Afterwards:", *status_lines(view(apply(cib, graph, now), now=now))]
     return "\n".join(lines) + "\n"
 
 

@@ -47,9 +47,9 @@ def test_nothing_starts_where_the_path_is_not_known():
 def test_a_lost_path_moves_the_group_in_reverse_order(running):
     running.attribute("pm01", "path", "0")
     graph = running.schedule()
-    assert names(graph) == [
-        *("stop ex pm01", "start ex pm02", "stop fs pm01", "start fs pm02", "stop pg pm01", "start pg pm02"),
-    ]
+    assert sorted(names(graph)) == sorted(
+        step for name in ("ex", "fs", "pg") for step in (f"stop {name} pm01", f"start {name} pm02")
+    )
     assert comes_before(graph, "stop pg", "stop fs")
     assert comes_before(graph, "stop ex", "start ex")
 

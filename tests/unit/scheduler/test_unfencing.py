@@ -26,7 +26,7 @@ def settled(situation: Situation) -> None:
 
 def test_a_node_is_unfenced_before_anything_is_probed_there():
     graph = Situation(STORAGE).schedule()
-    assert unfenced(graph) == ["pm01", "pm02"]
+    assert sorted(unfenced(graph)) == ["pm01", "pm02"]
     for node in ("pm01", "pm02"):
         on = next(action.id for action in graph.actions if action.kind == "fence" and action.node == node)
         probes = [action.id for action in graph.actions if action.kind == "monitor" and action.node == node]
