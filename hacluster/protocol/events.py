@@ -133,6 +133,13 @@ NODE_RETURNED = _kind(
     "ノード {node} が分断から復帰しました。",
     _major,
 )
+NODE_FLAPPING = _kind(
+    "node.flapping",
+    _W,
+    "Node {node} was lost {losses} times within a minute: it is taken in after {hold_ms} ms without a break.",
+    "ノード {node} が 1 分間に {losses} 回離脱しました。{hold_ms} ms 途切れずに受信できた後に参加させます。",
+    _major,
+)
 NODE_REFUSED = _kind(
     "node.refused",
     _E,

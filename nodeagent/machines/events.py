@@ -65,6 +65,15 @@ class PeerReturned(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PeerHeldOff(Event):
+    """A peer arrives again that was lost several times within a minute; PeerHeard follows when it stays."""
+
+    peer: str
+    losses: int
+    hold_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class PeerLate(Event):
     """A heartbeat came later than the warntime, but before the deadtime."""
 

@@ -5,6 +5,9 @@ LinkUp and LinkDead. It runs inside the heartbeat engine's own process, so that 
 
 Invariant: a peer is heard only while both directions work. Each heartbeat names whom its sender hears; a peer that
 does not hear this node counts as not heard here either, so a cable broken in one direction gives the same at both ends.
+
+A peer that is lost again and again is held off: it counts as heard only after it was so without a break, for longer
+with each loss. So a cable that comes and goes does not change the membership each time.
 """
 
 from __future__ import annotations
@@ -13,7 +16,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from hacluster.protocol.peers import Heartbeat
-from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLate, PeerLeft, PeerLost, PeerReturned
+from nodeagent.machines.events import (
+    Event,
+    LinkDead,
+    LinkUp,
+    PeerHeard,
+    PeerHeldOff,
+    PeerLate,
+    PeerLeft,
+    PeerLost,
+    PeerReturned,
+)
+
+FLAPPING_MS = 60_000
+"""Losses within this time count together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +40,15 @@ class LivenessTimes:
     warntime_ms: int
     deadtime_ms: int
     initdead_ms: int
+
+    def hold_off_ms(self, losses: int) -> int:
+        """How long a peer must be heard without a break after so many losses in a minute; the first one is free.
+
+        Less than initdead: a node that was restarted must not take a peer that holds it off for one that is dead.
+        """
+        if losses < 2:
+            return 0
+        return min(self.deadtime_ms << min(losses - 1, 10), max(self.initdead_ms // 2, self.deadtime_ms))
 
 
 @dataclass(slots=True)
@@ -41,6 +66,10 @@ class _Peer:
     lost_incarnation: int = -1
     """The incarnation in which it was lost last, to tell a return from a restart."""
     lost_ms: int = 0
+    recent_losses_ms: list[int] = field(default_factory=list)
+    held_until_ms: int = 0
+    is_held: bool = False
+    """Its datagrams arrive, but it was lost too often to be believed yet."""
     has_left: bool = False
     links: dict[str, int] = field(default_factory=dict)
     """Link -> when the peer was heard over it last; a dead link is not in it."""
@@ -63,7 +92,7 @@ class Liveness:
         return {
             name: (peer.incarnation, peer.losses)
             for name, peer in self._peers.items()
-            if peer.links and not peer.has_left
+            if peer.links and not peer.has_left and not peer.is_held
         }
 
     def links(self, name: str) -> tuple[str, ...]:
@@ -123,18 +152,23 @@ class Liveness:
         facts: list[Event] = []
         if link not in peer.links:
             facts.append(LinkUp(beat.node, link))
+            if not peer.links:
+                facts += self._hold_off(beat.node, peer, now_ms)
         peer.links[link] = now_ms
         if beat.seq <= peer.seq:
             return facts
-        facts += self._late(beat.node, peer, now_ms)
+        if peer.is_up and peer.heard_ms is not None and now_ms - peer.heard_ms > self._times.warntime_ms:
+            facts.append(PeerLate(beat.node, now_ms - peer.heard_ms))
         peer.seq, peer.heard_ms = beat.seq, now_ms
         return facts + self._both_ways(beat, peer, now_ms)
 
-    def _late(self, name: str, peer: _Peer, now_ms: int) -> list[Event]:
-        if not peer.is_up or peer.heard_ms is None:
-            return []
-        interval_ms = now_ms - peer.heard_ms
-        return [PeerLate(name, interval_ms)] if interval_ms > self._times.warntime_ms else []
+    def _hold_off(self, name: str, peer: _Peer, now_ms: int) -> list[Event]:
+        """It is heard after a silence: how long until it is believed."""
+        peer.recent_losses_ms = [lost for lost in peer.recent_losses_ms if now_ms - lost < FLAPPING_MS]
+        losses = len(peer.recent_losses_ms)
+        hold_ms = self._times.hold_off_ms(losses)
+        peer.held_until_ms = now_ms + hold_ms
+        return [PeerHeldOff(name, losses, hold_ms)] if hold_ms else []
 
     def _both_ways(self, beat: Heartbeat, peer: _Peer, now_ms: int) -> list[Event]:
         _, losses = beat.hears.get(self._node, (-1, 0))
@@ -143,7 +177,8 @@ class Liveness:
         if peer.is_up and (not hears_us or losses != peer.its_losses):
             facts.append(self._lose(beat.node, peer, now_ms))
         peer.its_losses = losses
-        if not peer.is_up and hears_us:
+        peer.is_held = now_ms < peer.held_until_ms
+        if not peer.is_up and hears_us and not peer.is_held:
             peer.is_up = True
             if peer.lost_incarnation == beat.incarnation:
                 facts.append(PeerReturned(beat.node, now_ms - peer.lost_ms))
@@ -174,6 +209,7 @@ class Liveness:
 
     def _lose(self, name: str, peer: _Peer, now_ms: int) -> PeerLost:
         peer.is_up = False
+        peer.recent_losses_ms.append(now_ms)
         peer.lost_incarnation, peer.lost_ms = peer.incarnation, now_ms
         return PeerLost(name, silent_ms=_silence_ms(peer, now_ms))
 

@@ -1,14 +1,23 @@
 """Keeps which peers this node can talk to.
 
-Reads PeerHeard, PeerLost, PeerLeft, PeerReturned, LinkUp and LinkDead of the engine; gives events for the operator
-and keeps `Situation.heard`. The agreed membership (`Situation.view`) is the DC's word and stands in `join`.
+Reads PeerHeard, PeerLost, PeerLeft, PeerReturned, PeerHeldOff, LinkUp and LinkDead of the engine; gives events for the
+operator and keeps `Situation.heard`. The agreed membership (`Situation.view`) is the DC's word and stands in `join`.
 """
 
 from __future__ import annotations
 
 from hacluster.protocol import events
 from hacluster.protocol.peers import Hello
-from nodeagent.machines.events import LinkDead, LinkUp, PeerHeard, PeerLate, PeerLeft, PeerLost, PeerReturned
+from nodeagent.machines.events import (
+    LinkDead,
+    LinkUp,
+    PeerHeard,
+    PeerHeldOff,
+    PeerLate,
+    PeerLeft,
+    PeerLost,
+    PeerReturned,
+)
 from nodeagent.machines.situation import Machine, Situation, on
 
 
@@ -42,6 +51,10 @@ class Membership(Machine):
     @on(PeerReturned)
     def _returned(self, event: PeerReturned) -> None:
         self.publish(events.NODE_RETURNED, node=event.peer)
+
+    @on(PeerHeldOff)
+    def _held_off(self, event: PeerHeldOff) -> None:
+        self.publish(events.NODE_FLAPPING, node=event.peer, losses=event.losses, hold_ms=event.hold_ms)
 
     @on(LinkUp)
     def _link_up(self, event: LinkUp) -> None:

@@ -185,7 +185,7 @@ class Breeze(Weather):
 
     def _short_freeze(self) -> None:
         host = self._host()
-        host.frozen_until = self.world.now_ms + self.luck.choice([100, 300])
+        host.frozen_until = self.world.now_ms + self.world.times.deadtime_ms // self.luck.choice([3, 10])
 
     def _leave(self) -> None:
         """One at a time: when half of the nodes are away, quorum is lost, and that may be a cause."""
@@ -193,7 +193,7 @@ class Breeze(Weather):
             super()._leave()
 
     def _restart_agent(self) -> None:
-        self._host().crash_agent(self.luck.choice([20, 100, 300]))
+        self._host().crash_agent(self.world.times.deadtime_ms // self.luck.choice([3, 10, 50]))
 
     def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
         ms, rc, effect = super().agent(host, spec)
@@ -239,11 +239,11 @@ class Storm(Weather):
     def _flap(self) -> None:
         """Both LANs of one pair of hosts, again and again."""
         one, other = self.luck.sample(self.world.names, 2)
-        at = self.world.now_ms
+        at, deadtime_ms = self.world.now_ms, self.world.times.deadtime_ms
         for _ in range(self.luck.randrange(2, 10)):
             self.world.at(at, lambda: [self.world.cut_link(one, other, link) for link in LINKS])
-            self.world.at(at + self.luck.randrange(300, 2_000), self.world.heal)
-            at += self.luck.randrange(2_000, 4_000)
+            self.world.at(at + self.luck.randrange(deadtime_ms // 3, 2 * deadtime_ms), self.world.heal)
+            at += self.luck.randrange(2 * deadtime_ms, 4 * deadtime_ms)
             if at > self.calm_ms - 2_500:
                 return
 
@@ -276,11 +276,11 @@ class Storm(Weather):
         self.world.boot_later(host)
 
     def _crash_agent(self) -> None:
-        self._host().crash_agent(self.luck.choice([50, 500, 3_000]))
+        self._host().crash_agent(int(self.world.times.deadtime_ms * self.luck.choice([0.05, 0.5, 3])))
 
     def _freeze(self) -> None:
         host = self._host()
-        ms = self.luck.choice([300, 900, 1_500, 4_000, 12_000])
+        ms = int(self.world.times.deadtime_ms * self.luck.choice([0.3, 0.9, 1.5, 4, 12]))
         self.world.note(f"{host.name} freezes for {ms} ms")
         host.frozen_until = self.world.now_ms + ms
 

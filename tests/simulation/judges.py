@@ -117,9 +117,9 @@ class Judges:
         if target in (*members, *host.node.here.heard) or len(members) * 2 > len(world.names):
             # Who is heard and was put out, because its disk failed perhaps, is on no other side.
             return
-        heard_or_left = {*members, *host.node.here.heard, *host.node.here.left}
-        is_split = len(members) * 2 == len(world.names) and heard_or_left == set(members)
-        if is_split and world.tie_breaker.kind:
+        absent = set(world.names) - set(members)
+        is_silent = not absent & set(host.node.here.heard) and not absent <= host.node.here.left
+        if len(absent) == len(members) and is_silent and world.tie_breaker.kind:
             is_allowed = world.tie_breaker.told.get(host.name, False)
         else:
             is_allowed = len(world.names) == 2 or host.node.here.option("no-quorum-policy") == "ignore"

@@ -15,10 +15,11 @@ from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
 from hacluster.scheduler.graph import TransitionGraph
+from nodeagent.machines.liveness import LivenessTimes
 from tests.simulation import stand_in
 from tests.simulation.faults import Breeze, Peace, Storm
 from tests.simulation.judges import Judges, Violation
-from tests.simulation.world import World
+from tests.simulation.world import TIMES, World
 
 CALM_MS = 60_000
 Scheduler = Callable[[Cib, datetime], TransitionGraph]
@@ -69,13 +70,14 @@ def make_world(
     policy: str = "",
     tie_breaker: str = "",
     wait_for_all: bool = False,
+    times: LivenessTimes = TIMES,
     configured_as: str = "",
 ) -> World:
     """A cluster whose disks already hold the same configuration."""
     names = [f"n{number}" for number in range(1, nodes + 1)]
     policy = policy or ("ignore" if nodes == 2 else "stop")
     world = World(names, seed, faults, judges)
-    world.tie_breaker.kind, world.wait_for_all = tie_breaker, wait_for_all
+    world.tie_breaker.kind, world.wait_for_all, world.times = tie_breaker, wait_for_all, times
     parsed = parse_cib(
         '<cib epoch="1" num_updates="0" admin_epoch="0" validate-with="pacemaker-3.9">'
         + (configured_as or configuration(names, resources, is_fencing=judges.is_fencing, policy=policy))
@@ -88,7 +90,8 @@ def make_world(
     return world
 
 
-NODES = [2] * 12 + [3] * 8 + [4] * 6 + [5] * 4 + [6, 8, 12, 16]
+NODES = [2] * 36 + [3] * 26 + [4] * 18 + [5] * 10 + [6] * 5 + [8] * 3 + [12, 16]
+DEADTIMES_MS = [1_000, 2_000, 2_000, 4_000]
 POLICIES = ["stop", "stop", "freeze", "suicide"]
 
 
@@ -109,14 +112,20 @@ def drawn(seed: int) -> World:
         policy=policy,
         tie_breaker=tie_breaker,
         wait_for_all=luck.random() < 0.15,
+        times=_times(luck.choice(DEADTIMES_MS)),
     )
     shape = [f"{nodes} nodes", "mild day" if is_mild else "storm", f"no-quorum-policy {policy}"]
     shape += [f"tie-breaker {tie_breaker or 'none'}", f"fencing {'on' if is_fencing else 'off'}"]
+    shape += [f"deadtime {world.times.deadtime_ms} ms"]
     shape += ["wait_for_all"] if world.wait_for_all else []
     for part in shape:
         world.count(f"shape: {part}")
     world.note(f"seed {seed}: {', '.join(shape)}")
     return world
+
+
+def _times(deadtime_ms: int) -> LivenessTimes:
+    return LivenessTimes(deadtime_ms // 4, deadtime_ms // 2, deadtime_ms, max(5_000, 2 * deadtime_ms))
 
 
 def run_seed(seed: int, schedule: Scheduler = stand_in.schedule) -> Outcome:

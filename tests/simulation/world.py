@@ -29,6 +29,7 @@ from tests.simulation import stand_in
 
 LINKS = ("eth1", "eth2")
 TIMES = LivenessTimes(keepalive_ms=250, warntime_ms=500, deadtime_ms=1_000, initdead_ms=5_000)
+"""What named days use; a seed draws its own."""
 WALL_START_MS = 1_700_000_000_000
 BOOT_MS = 5_000
 VERSIONS_KEPT = 100
@@ -135,7 +136,7 @@ class Host:
         settings = Settings(
             node=self.name,
             nodes=tuple(world.names),
-            initdead_ms=TIMES.initdead_ms,
+            initdead_ms=world.times.initdead_ms,
             wait_for_all=world.wait_for_all,
             tie_breaker=world.tie_breaker.kind,
             journal_compact_every_ms=COMPACT_EVERY_MS,
@@ -143,7 +144,7 @@ class Host:
         )
         luck = random.Random(f"{world.seed} {self.name} {disk.incarnation}")
         peers = [name for name in world.names if name != self.name]
-        self.liveness = Liveness(self.name, disk.incarnation, peers, TIMES, world.now_ms)
+        self.liveness = Liveness(self.name, disk.incarnation, peers, world.times, world.now_ms)
         self.node = Node(settings, restored, luck, world.now_ms, self.wall_ms)
         self.beat_seq = 0
         world.note(f"{self.name} boots, incarnation {disk.incarnation}")
@@ -215,7 +216,7 @@ class Host:
 
     def _beat(self, life: int) -> None:
         self.send_heartbeat()
-        self.later(TIMES.keepalive_ms, lambda: self._beat(life))
+        self.later(self.world.times.keepalive_ms, lambda: self._beat(life))
 
     def send_heartbeat(self) -> None:
         assert self.liveness is not None
@@ -511,6 +512,7 @@ class World:
         self._held: dict[tuple[str, str], list[tuple[int, int, int, bytes]]] = {}
         self._last_stream_ms: dict[tuple[str, str], int] = {}
         self.fenced: list[tuple[int, str]] = []
+        self.times = TIMES
         self.wait_for_all = False
         self.tie_breaker = ThirdParty("")
         faults.begin(self)

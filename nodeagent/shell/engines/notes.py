@@ -16,6 +16,7 @@ from nodeagent.machines.events import (
     LinkDead,
     LinkUp,
     PeerHeard,
+    PeerHeldOff,
     PeerLate,
     PeerLeft,
     PeerLost,
@@ -77,7 +78,8 @@ class Fact(msgspec.Struct, frozen=True, tag=True):
 
 
 _EVENTS: dict[str, Callable[..., Event]] = {
-    kind.__name__: kind for kind in (PeerHeard, PeerLost, PeerLeft, PeerReturned, PeerLate, LinkUp, LinkDead)
+    kind.__name__: kind
+    for kind in (PeerHeard, PeerLost, PeerLeft, PeerReturned, PeerHeldOff, PeerLate, LinkUp, LinkDead)
 }
 
 

@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from hacluster.protocol.peers import Heartbeat
-from nodeagent.machines.events import LinkDead, LinkUp, PeerHeard, PeerLate, PeerLeft, PeerLost, PeerReturned
+from nodeagent.machines.events import (
+    LinkDead,
+    LinkUp,
+    PeerHeard,
+    PeerHeldOff,
+    PeerLate,
+    PeerLeft,
+    PeerLost,
+    PeerReturned,
+)
 from nodeagent.machines.liveness import Liveness, LivenessTimes
 
 TIMES = LivenessTimes(keepalive_ms=100, warntime_ms=300, deadtime_ms=1_000, initdead_ms=5_000)
@@ -109,3 +118,43 @@ def test_a_goodbye_to_an_earlier_life_of_this_node_is_none():
 
 def test_an_unknown_node_is_not_heard():
     assert liveness().heartbeat(Heartbeat("stranger", 1, 1, {"n1": (7, 0)}), "eth1", 0) == []
+
+
+def flaps(machine: Liveness, times: int) -> int:
+    """The peer is lost so often, two seconds apart; gives the moment of its next heartbeat."""
+    at = 0
+    for seq in range(times):
+        while not machine.hears():
+            machine.heartbeat(beat(100 * seq + at), "eth1", at)
+            at += 100
+        machine.deadline(at + 1_000)
+        at += 2_000
+    return at
+
+
+def test_a_peer_that_was_lost_once_is_heard_at_once_again():
+    machine = liveness()
+    at = flaps(machine, 1)
+    assert PeerHeard("n2", 1) in machine.heartbeat(beat(at), "eth1", at)
+
+
+def test_a_peer_that_is_lost_again_and_again_is_held_off_and_not_told_as_heard():
+    machine = liveness()
+    at = flaps(machine, 2)
+    assert PeerHeldOff("n2", 2, 2_000) in machine.heartbeat(beat(10_000), "eth1", at)
+    assert machine.hears() == {}
+    assert machine.heartbeat(beat(10_001), "eth1", at + 1_900) == []
+    assert PeerHeard("n2", 1) in machine.heartbeat(beat(10_002), "eth1", at + 2_000)
+    assert list(machine.hears()) == ["n2"]
+
+
+def test_the_hold_grows_with_each_loss_and_stays_below_initdead():
+    assert [TIMES.hold_off_ms(losses) for losses in range(6)] == [0, 0, 2_000, 2_500, 2_500, 2_500]
+    slow = LivenessTimes(keepalive_ms=100, warntime_ms=300, deadtime_ms=1_000, initdead_ms=60_000)
+    assert [slow.hold_off_ms(losses) for losses in range(8)] == [0, 0, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
+
+
+def test_losses_of_long_ago_do_not_count():
+    machine = liveness()
+    at = flaps(machine, 3) + 70_000
+    assert PeerHeard("n2", 1) in machine.heartbeat(beat(at), "eth1", at)
