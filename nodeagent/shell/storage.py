@@ -145,14 +145,17 @@ class Storage:
         return None
 
     def write_cib(self, cib: Cib, author: CibAuthor) -> None:
-        """The configuration becomes cib.xml and, under its version, one of the last hundred."""
+        """The configuration becomes cib.xml and, under its version, one of the last hundred.
+
+        Durable when this returns is cib.xml. The other name of the same file reaches the disk with it on a file system
+        with a journal, and else with a later write: waiting for that folder too would make each change a third slower.
+        """
         new = self._file.with_suffix(".new")
         write_and_sync(new, _with_trailer(cib, author), mode=0o640)
         kept = self._versions / _version_name(cib.version)
         kept.unlink(missing_ok=True)
         kept.hardlink_to(new)
         new.rename(self._file)
-        sync_folder(self._versions)
         sync_folder(self._cib_folder)
         for old in self.version_files()[:-VERSIONS_KEPT]:
             old.unlink(missing_ok=True)

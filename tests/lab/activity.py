@@ -16,14 +16,15 @@ LOG, EVENTS = FOLDER / "activity.log", FOLDER / "events.log"
 SLOW = FOLDER / "slow"
 """While it is there, a start or stop takes seconds instead of up to one."""
 
-_AGENT = """#!/bin/bash
+_AGENT = (
+    """#!/bin/bash
 # Marked: a resource without a service. Its state is a file that a power loss takes away.
 state=/run/resource-agents/Marked-$OCF_RESOURCE_INSTANCE
 mark() { echo "$EPOCHREALTIME $1 $OCF_RESOURCE_INSTANCE $HOSTNAME" >>@LOG@; }
 pause() { if [ -e @SLOW@ ]; then sleep 4; else sleep 0.$((RANDOM % 10)); fi; }
 case $1 in
 start) pause; [ -e "$state" ] || { mark begin; : >"$state"; };;
-stop) pause; [ ! -e "$state" ] || { rm "$state"; mark end; };;
+stop) pause; [ ! -e @NODES@/$HOSTNAME/fail-stop ] || exit 1; [ ! -e "$state" ] || { rm "$state"; mark end; };;
 break) [ ! -e "$state" ] || { rm "$state"; mark end; };;
 monitor) [ -e "$state" ] || exit 7;;
 validate-all) ;;
@@ -38,7 +39,10 @@ XML
 ;;
 *) exit 3;;
 esac
-""".replace("@LOG@", str(LOG)).replace("@SLOW@", str(SLOW))
+""".replace("@LOG@", str(LOG))
+    .replace("@SLOW@", str(SLOW))
+    .replace("@NODES@", str(FOLDER / "nodes"))
+)
 
 
 def install(usr: Path) -> None:

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     STUCK_SWITCH = "stuck switch"
     BREAK_SERVICE = "break service"
     STOP_AGENT = "stop agent"
+    HANG_AGENT = "hang agent"
+    FAIL_STOP = "service that cannot be stopped"
 
 
 OF_ONE_LAN = (Kind.CUT_LAN, Kind.ONE_WAY_LAN, Kind.SLOW_LAN)
@@ -137,6 +139,11 @@ def _begin(lab: Lab, day: Day, fault: Fault, host: Host, peer: Host) -> None:
             small.break_service(host, small.SINGLES[fault.size % 2])
         case Kind.STOP_AGENT:
             small.stop_and_start_agent(host, fault.lasts_s)
+        case Kind.HANG_AGENT:
+            small.hang_agent(host, True)
+        case Kind.FAIL_STOP:
+            small.set_fail_stop(host, True)
+            small.break_service(host, small.SINGLES[fault.size % 2])
 
 
 def end(lab: Lab, day: Day, fault: Fault) -> None:
@@ -160,5 +167,9 @@ def end(lab: Lab, day: Day, fault: Fault) -> None:
                 host.run("umount", f"{state_of(host, day.options)}/cib", check=False)
             case Kind.STUCK_SWITCH:
                 host.set_stuck(False)
+            case Kind.HANG_AGENT if host.pid is not None:
+                small.hang_agent(host, False)
+            case Kind.FAIL_STOP:
+                small.set_fail_stop(host, False)
             case _:
                 pass

@@ -97,6 +97,7 @@ def _calm(lab: Lab, day: Day) -> None:
     lab.heal(*HEARTBEAT_LANS)
     for host in lab.hosts:
         host.set_stuck(False)
+        small.set_fail_stop(host, False)
         small.free(host, day.options)
         host.power_on()
         host.thaw()

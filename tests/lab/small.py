@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,16 +43,22 @@ class Options:
 
 
 @contextlib.contextmanager
-def small_cluster(options: Options) -> Iterator[Lab]:
+def small_cluster(options: Options, *, is_configured: bool = True) -> Iterator[Lab]:
     with Lab(*options.nodes) as lab:
         install(lab, options)
         lab.start()
         for host in lab.hosts:
             everybody = set(options.nodes)
             cluster.wait_until(host, "all are members", lambda view, all=everybody: view.members == all, TOGETHER_S)
-        configure(lab.hosts[0], options.nodes)
-        wait_until_served(lab.hosts[0])
+        if is_configured:
+            configure(lab.hosts[0], options.nodes)
+            wait_until_served(lab.hosts[0])
         yield lab
+
+
+def agents(host: Host) -> list[int]:
+    """The agent and its beating process, numbered as the machine does."""
+    return [pid for pid in host.processes() if b"nodeagent" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
 def state_of(host: Host, options: Options) -> str:
@@ -182,6 +190,19 @@ def remarks(host: Host, options: Options) -> Iterator[dict[str, object]]:
         file = Path(state_of(host, options)) / name
         if file.exists():
             yield from (json.loads(line) for line in file.read_text().splitlines())
+
+
+def hang_agent(host: Host, hangs: bool) -> None:
+    """Its loop stands still while its heart goes on beating."""
+    for pid in agents(host):
+        if b"engines.beat" not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            os.kill(pid, signal.SIGSTOP if hangs else signal.SIGCONT)
+
+
+def set_fail_stop(host: Host, fails: bool) -> None:
+    """No service can be stopped here."""
+    flag = host.folder / "fail-stop"
+    flag.touch() if fails else flag.unlink(missing_ok=True)
 
 
 def stop_and_start_agent(host: Host, pause_s: float) -> None:
