@@ -54,7 +54,8 @@ class Operations:
         """End it now; it still answers, once. One that has ended already has answered."""
         task = self._running.get(token)
         if task is not None:
-            task.cancel()
+            # A task that is cancelled before its first step ends without a word, and its resource would wait for ever.
+            asyncio.get_running_loop().call_soon(task.cancel)
 
     def _start(self, token: int, work: Coroutine[Any, Any, None]) -> None:
         assert token not in self._running, f"token {token} is used twice"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from nodeagent.machines.effects import FenceDeviceSpec, OperationSpec, RunFenceDevice, RunOperation
-from nodeagent.machines.events import Event, FenceDeviceFinished, OperationFinished, Outcome
+from nodeagent.machines.effects import FenceDeviceSpec, OperationSpec, QueryFenceTargets, RunFenceDevice, RunOperation
+from nodeagent.machines.events import Event, FenceDeviceFinished, FenceTargetsKnown, OperationFinished, Outcome
 from nodeagent.shell import resource_agents
 from nodeagent.shell.operations import Operations
 from nodeagent.shell.processes import Processes
@@ -68,6 +68,22 @@ async def test_an_operation_that_takes_too_long_is_timed_out(room: Room) -> None
     finished = await _finished(room)
     assert finished.outcome is Outcome.TIMED_OUT
     assert 100 <= finished.exec_ms < 5000
+
+
+async def test_what_is_killed_before_it_has_begun_answers_too(room: Room) -> None:
+    """A kill in the same step as the order: found in the lab on day 28, where a service was never looked at again."""
+    room.run(1, "sleep 60")
+    room.operations.kill(1)
+    assert (await _finished(room)).outcome is Outcome.CANCELLED
+    device = FenceDeviceSpec("fence-1", "external/none", "pm02", "pm02", "reboot")
+    room.operations.run_fence_device(RunFenceDevice(2, device))
+    room.operations.kill(2)
+    assert isinstance(await room.event(), FenceDeviceFinished)
+    room.operations.query_targets(QueryFenceTargets(3, "fence-1", "external/none"))
+    room.operations.kill(3)
+    assert isinstance(await room.event(), FenceTargetsKnown)
+    await asyncio.sleep(0)
+    assert room.events == []
 
 
 async def test_a_killed_operation_answers_once(room: Room) -> None:
