@@ -213,7 +213,7 @@ def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[dict[str, A
 def sheet(request: HttpRequest, key: str, sheet: str = "", lang: str = "en") -> dict[str, Any]:
     from webui import imports
 
-    _needs(request, Right.SEE)
+    _needs(request, Right.CONFIGURE)
     return imports.payload_of(key, sheet, "ja" if lang == "ja" else "en")
 
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from webui import roles, wording
 from webui.feed import feed
+from webui.payloads import PROTO
 from webui.roles import Right
 
 PAGES = (
@@ -45,4 +46,5 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         "page_name": request.resolver_match.url_name if request.resolver_match else "",
         "rendered_at_ms": time.time_ns() // 1_000_000,
         "view_epoch": feed.view_epoch,
+        "proto": PROTO,
     }

@@ -8,8 +8,8 @@ functions, so that what was shown is what is applied.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.conf import settings
@@ -24,8 +24,10 @@ from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.previews import Preview, preview_of
 from webui.roles import Right
+from webui.sentences import sentence
 from webui.sheetport import SheetText, cell_of, configured, read_sheet, statements_of
 
+_REASONS = (("reason", "en"), ("reason_ja", "ja"))
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods", ".csv")
 
 
@@ -109,18 +111,25 @@ def reading_of(key: str, sheet: str = "") -> Reading:
     return Reading(key, upload.name, read_sheet(upload.name, bytes(upload.content), sheet))
 
 
-def proposal_of(key: str, sheet: str = "") -> Proposal | str:
-    """The new configuration beside the running one; a sentence when there is none."""
+def proposal_of(key: str, sheet: str = "") -> Proposal | Outcome:
+    """The new configuration beside the running one, or why there is none."""
     reading = reading_of(key, sheet)
     if reading.has_errors:
-        return "the sheet has problems"
+        return Outcome(False, "sheet.has-problems")
     base = agent.current_cib()
     if isinstance(base, Refused):
-        return base.reason
+        return Outcome(False, base.code, {"reason": base.reason})
     changed = configured(reading.text, base)
     if not isinstance(changed, Cib):
-        return "; ".join(problem.line() for problem in changed)
+        return not_usable(changed)
     return proposal_for(reading.name, base, changed, reading.text.crm_text)
+
+
+def not_usable(problems: Iterable[Problem]) -> Outcome:
+    """Refused because of these problems, told in both languages."""
+    found = list(problems)
+    reasons = {name: "; ".join(problem.line(language) for problem in found) for name, language in _REASONS}
+    return Outcome(False, "sheet.not-usable", reasons)
 
 
 def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str) -> Proposal:
@@ -168,7 +177,7 @@ def apply(
 
 
 def start(
-    user: Any, actor: Actor, source: dict[str, str], order: Order, propose: Callable[[], Proposal | str]
+    user: Any, actor: Actor, source: dict[str, str], order: Order, propose: Callable[[], Proposal | Outcome]
 ) -> Outcome:
     """Start the job that applies a proposal. `source` tells the job what to propose again."""
     roles.require(user, Right.CONFIGURE)
@@ -178,13 +187,12 @@ def start(
     if once and Job.objects.filter(pk=once).exists():
         return Outcome(True, "action.started", {"target": next(iter(source.values()))}, job=once)
     proposal = propose()
-    if isinstance(proposal, str):
-        return Outcome(False, "sheet.has-problems", {"reason": proposal})
+    if isinstance(proposal, Outcome):
+        return proposal
     if proposal.based_on != order.based_on or proposal.preview.digest != order.digest:
         return Outcome(False, "action.state-moved", preview=proposal.preview)
     if proposal.checked.refusing:
-        reason = "; ".join(problem.line() for problem in proposal.checked.refusing)
-        return Outcome(False, "sheet.has-problems", {"reason": reason}, proposal.preview)
+        return replace(not_usable(proposal.checked.refusing), preview=proposal.preview)
     cluster = confirm_word()
     if proposal.is_dangerous and (order.typed != cluster or not order.reason.strip()):
         return Outcome(False, "sheet.not-confirmed", {"target": cluster}, proposal.preview)
@@ -220,8 +228,8 @@ def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
     if reading.has_errors:
         return payload
     proposal = proposal_of(key, sheet)
-    if isinstance(proposal, str):
-        return {**payload, "ok": False, "reason": proposal}
+    if isinstance(proposal, Outcome):
+        return {**payload, "ok": False, "reason": sentence(proposal.code, proposal.fields)}
     return {
         **payload,
         "ok": not proposal.checked.refusing,

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_noop as noop
 from webui import journal, relay
 from webui.models import Job
 from webui.payloads import JobProgress
+from webui.sentences import sentence
 
 if TYPE_CHECKING:
     from webui.commands import Actor
@@ -78,9 +79,9 @@ def claim(key: str) -> Job | None:
     return Job.objects.get(key=key)
 
 
-def report(job: Job, code: str, *, done: int | None = None, total: int | None = None, **fields: Any) -> None:
+def report(job: Job, step: str, *, done: int | None = None, total: int | None = None, **fields: Any) -> None:
     """One more line of progress."""
-    job.steps.append({"code": code, "fields": {name: str(value) for name, value in fields.items()}})
+    job.steps.append({"code": step, "fields": {name: str(value) for name, value in fields.items()}})
     if done is not None:
         job.result["done"] = done
     if total is not None:
@@ -97,7 +98,13 @@ def finish(job: Job, ok: bool, **result: Any) -> None:
 
 
 def lines(job: Job) -> list[str]:
-    return [_(LINES[step["code"]]) % step["fields"] for step in job.steps]
+    return [_line(step["code"], step["fields"]) for step in job.steps]
+
+
+def _line(step: str, fields: dict[str, str]) -> str:
+    if step == "refused":
+        fields = {"reason": sentence(fields.get("code", ""), fields)}
+    return _(LINES[step]) % fields
 
 
 def payload_of(key: str, language: str) -> JobProgress | None:

@@ -39,7 +39,7 @@ class Preview:
     """In an order in which they can be carried out."""
     slices: tuple[Slice, ...]
     interrupted: tuple[str, ...]
-    """Resources that run now and stop on the way."""
+    """Resources that run now, stop on the way and run again."""
     lost: tuple[str, ...]
     """Resources that run now and not afterwards."""
     fenced: tuple[str, ...]
@@ -66,6 +66,8 @@ def _of_graph(version: str, graph: TransitionGraph) -> Preview:
     steps = tuple(_ordered_steps(graph))
     slices = tuple(_slices(graph.placement_now, graph.placement_after))
     texts = tuple(change.text() for change in graph.changes)
+    lost = _lost(graph.placement_now, graph.placement_after)
+    interrupted = {each.resource for each in graph.changes if _interrupts(each, graph)} - set(lost)
     words = repr((texts, sorted(steps), fenced, graph.blocked))
     return Preview(
         version=version,
@@ -73,15 +75,21 @@ def _of_graph(version: str, graph: TransitionGraph) -> Preview:
         changes=texts,
         steps=steps,
         slices=slices,
-        interrupted=tuple(sorted({each.resource for each in graph.changes if _interrupts(each)})),
-        lost=tuple(sorted(_lost(graph.placement_now, graph.placement_after))),
+        interrupted=tuple(sorted(interrupted)),
+        lost=tuple(sorted(lost)),
         fenced=fenced,
         blocked=graph.blocked,
     )
 
 
-def _interrupts(change: Change) -> bool:
-    return change.word in STOPPING_WORDS and not change.is_blocked
+def _interrupts(change: Change, graph: TransitionGraph) -> bool:
+    """A clone goes on where another of its instances stays as it is."""
+    if change.word not in STOPPING_WORDS or change.is_blocked:
+        return False
+    resource = change.resource.split(":")[0]
+    stopping = {each.source or each.target for each in graph.changes if each.resource.split(":")[0] == resource}
+    before, after = graph.placement_now.get(resource, {}), graph.placement_after.get(resource, {})
+    return not any(node in after and node not in stopping for node in before)
 
 
 def _lost(before: Placement, after: Placement) -> list[str]:

@@ -36,34 +36,35 @@ def kept_versions() -> list[KeptVersion]:
     return list(reversed(reply.versions)) if isinstance(reply, CibVersions) else []
 
 
-def proposal_of(key: str) -> Proposal | str:
-    """The earlier configuration beside the running one; a sentence when there is none."""
+def proposal_of(key: str) -> Proposal | Outcome:
+    """The earlier configuration beside the running one, or why there is none."""
     found = _earlier(key)
-    if isinstance(found, str):
+    if isinstance(found, Outcome):
         return found
     name, old = found
     base = agent.current_cib()
     if isinstance(base, Refused):
-        return base.reason
+        return Outcome(False, base.code, {"reason": base.reason})
     changed = rolled_back(base, old)
     crm_text = "\n".join(statements_of(changed.configuration).values())
     return imports.proposal_for(name, base, changed, crm_text)
 
 
-def _earlier(key: str) -> tuple[str, Cib] | str:
+def _earlier(key: str) -> tuple[str, Cib] | Outcome:
     """(its name, the configuration)"""
     version = _VERSION.fullmatch(key)
     if version is not None:
         reply = agent.ask(CibVersionQuery(version=CibVersion(int(version[1]), int(version[2]))))
         if not isinstance(reply, CibDocument):
-            return reply.reason if isinstance(reply, Refused) else "unexpected answer"
+            code, reason = (reply.code, reply.reason) if isinstance(reply, Refused) else ("agent.answer", "")
+            return Outcome(False, code, {"reason": reason})
         parsed = parse_cib(reply.xml)
-        return parsed.line() if isinstance(parsed, Problem) else (f"CIB {key}", parsed)
+        return imports.not_usable([parsed]) if isinstance(parsed, Problem) else (f"CIB {key}", parsed)
     revision = Revision.objects.filter(key=key).first()
     if revision is None:
-        return "there is no such revision"
+        return Outcome(False, "revision.unknown")
     parsed = parse_cib(f"<cib>{revision.xml}<status/></cib>")
-    return parsed.line() if isinstance(parsed, Problem) else (f"revision {revision.number}", parsed)
+    return imports.not_usable([parsed]) if isinstance(parsed, Problem) else (f"revision {revision.number}", parsed)
 
 
 def restore(user: Any, actor: Actor, key: str, order: Order) -> Outcome:

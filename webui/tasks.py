@@ -46,7 +46,8 @@ def _fence(job: Job) -> None:
     if isinstance(reply, Done):
         jobs.report(job, "fenced", node=node, done=2)
     else:
-        jobs.report(job, "refused", reason=reply.reason if isinstance(reply, Refused) else type(reply).__name__)
+        refusal = _refusal_of(reply)
+        jobs.report(job, "refused", code=refusal.code, **refusal.fields)
     commands.audit(
         commands.Actor(job.user, job.address),
         "fence.finished",
@@ -67,20 +68,20 @@ def _apply(job: Job) -> None:
     proposal = (
         imports.proposal_of(wanted["upload"], wanted["sheet"]) if is_sheet else restoring.proposal_of(wanted["restore"])
     )
-    if isinstance(proposal, str):
+    if isinstance(proposal, commands.Outcome):
         _refuse(job, actor, proposal)
         return
     if str(_configuration_version(proposal.base.version)) != job.request["based_on"]:
-        _refuse(job, actor, "the configuration has changed since the preview")
+        _refuse(job, actor, commands.Outcome(False, "cib.version"))
         return
     if proposal.checked.refusing:
-        _refuse(job, actor, "; ".join(problem.line() for problem in proposal.checked.refusing))
+        _refuse(job, actor, imports.not_usable(proposal.checked.refusing))
         return
     jobs.report(job, "simulated", n=len(proposal.preview.changes), done=1)
     jobs.report(job, "sending", version=proposal.base.version, done=2)
     reply = agent.ask(commands.configuration_change(proposal.changed, actor))
     if not isinstance(reply, CibChanged):
-        _refuse(job, actor, reply.reason if isinstance(reply, Refused) else type(reply).__name__)
+        _refuse(job, actor, _refusal_of(reply))
         return
     jobs.report(job, "accepted", version=reply.version, done=3)
     revision = _keep(job, proposal, str(reply.version))
@@ -103,10 +104,17 @@ def _configuration_version(version: messages.CibVersion) -> str:
     return f"{version.admin_epoch}.{version.epoch}"
 
 
-def _refuse(job: Job, actor: commands.Actor, reason: str) -> None:
-    jobs.report(job, "refused", reason=reason)
-    commands.audit(actor, "sheet.applied", target=_wanted(job), result="refused", detail={"reason": reason})
-    jobs.finish(job, False, reason=reason)
+def _refusal_of(reply: messages.Reply) -> commands.Outcome:
+    if isinstance(reply, Refused):
+        return commands.Outcome(False, reply.code, {"reason": reply.reason})
+    return commands.Outcome(False, "agent.answer", {"reason": type(reply).__name__})
+
+
+def _refuse(job: Job, actor: commands.Actor, refusal: commands.Outcome) -> None:
+    jobs.report(job, "refused", code=refusal.code, **refusal.fields)
+    detail = {"outcome": refusal.code, **refusal.fields}
+    commands.audit(actor, "sheet.applied", target=_wanted(job), result="refused", detail=detail)
+    jobs.finish(job, False, code=refusal.code, reason=refusal.fields.get("reason", refusal.code))
 
 
 def _wanted(job: Job) -> str:

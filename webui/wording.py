@@ -17,6 +17,7 @@ from django.utils.translation import gettext_noop as noop
 
 from hacluster.protocol import events as catalogue
 from hacluster.protocol.messages import EventRecord, TransitionProgress
+from webui.changes import change_sentence
 from webui.payloads import Button, Entities, Entity
 from webui.picture import Cell, Node, Picture, Problem, Resource
 
@@ -219,7 +220,7 @@ def _tone_shape(severity: str) -> str:
 def _summary(picture: Picture) -> Entities:
     services = picture.services
     states = {each.id: _row_state(each, picture) for each in services}
-    down = [each for each in services if states[each.id] in DOWN_STATES]
+    down = [each for each in services if states[each.id] in DOWN_STATES and not _serves(each, picture)]
     alone = [each for each in services if states[each.id] == "alone"]
     online = [each for each in picture.nodes.values() if each.can_host]
     links = [is_heard for node in picture.nodes.values() for _nic, is_heard in node.links]
@@ -232,7 +233,9 @@ def _summary(picture: Picture) -> Entities:
             _("%(up)s of %(all)s up") % {"up": len(services) - len(down), "all": len(services)},
             "critical" if down else "none",
         ),
-        "sum:spare": _meter(_("Redundancy"), spare if services and not down else "—", "warning" if alone else "none"),
+        "sum:spare": _meter(
+            _("Redundancy"), spare if services and (alone or not down) else "—", "warning" if alone else "none"
+        ),
         "sum:nodes": _meter(
             _("Nodes"),
             _("%(up)s of %(all)s online") % {"up": len(online), "all": len(picture.nodes)},
@@ -252,6 +255,16 @@ def _summary(picture: Picture) -> Entities:
             "warning" if fencing else "none",
         ),
     }
+
+
+def _serves(service: Resource, picture: Picture) -> bool:
+    """A clone serves as long as one instance of each of its parts runs, whatever became of the others."""
+    if service.kind not in ("clone", "promotable", "bundle"):
+        return False
+    up = ("running", "promoted", "unpromoted")
+    return all(
+        any(picture.cells[leaf, node].state in up for node in picture.nodes) for leaf in picture.leaves(service.id)
+    )
 
 
 def _meter(label: str, value: str, tone: str) -> Entity:
@@ -430,7 +443,7 @@ def _transition(transition: TransitionProgress | None) -> Entity:
         at=transition.started_at_ms,
         parts={
             "word": word,
-            "steps": "\n".join(transition.summary[:12]),
+            "steps": "\n".join(change_sentence(line) for line in transition.summary[:12]),
             "done": str(transition.done),
             "total": str(max(transition.total, 1)),
         },

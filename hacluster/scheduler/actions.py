@@ -6,13 +6,11 @@ what stands before it may still make it necessary.
 
 from __future__ import annotations
 
-from hacluster.scheduler.digests import Change, change_of
+from hacluster.scheduler.changes import draft_delete
 from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.monitors import draft_recurring
 from hacluster.scheduler.plan import (
-    CANCELS_FIRST,
-    IMPLIES_THEN,
     MIGRATES_FIRST,
     ORDER,
     PSEUDO_THEN,
@@ -20,7 +18,6 @@ from hacluster.scheduler.plan import (
     Order,
     Plan,
 )
-from hacluster.scheduler.unfencing import ask_for_unfencing
 from hacluster.scheduler.values import boolean, is_true
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, Variant
 
@@ -29,9 +26,22 @@ _DOWN = {Role.PROMOTED: Role.UNPROMOTED, Role.UNPROMOTED: Role.STOPPED, Role.STA
 
 def draft_actions(plan: Plan) -> None:
     """Everything for every resource, containers after what is inside them."""
+    for resource in plan.cluster.primitives():
+        if resource.target is None:
+            _have_no_place(plan, resource)
     for resource in plan.cluster.resources:
         _draft(plan, resource)
     _draft_clearings(plan)
+
+
+def _have_no_place(plan: Plan, resource: Resource) -> None:
+    """What watches a resource ends with it, and need not be cancelled before."""
+    for drafts in plan.of.get(resource, {}).values():
+        for draft in drafts:
+            if draft.task == "stop":
+                draft.optional = False
+            elif draft.task == "start" or draft.interval_ms:
+                draft.runnable = False
 
 
 def _draft(plan: Plan, resource: Resource) -> None:
@@ -46,76 +56,6 @@ def _draft(plan: Plan, resource: Resource) -> None:
             _draft_clone(plan, resource)
 
 
-# ---------------------------------------------------------------- configuration changes
-
-
-def draft_configuration_changes(plan: Plan) -> None:
-    """What has been running with other parameters, or isn't configured any more."""
-    cluster = plan.cluster
-    usable = {node.index: node for node in cluster.nodes if node.can_run or node.is_in_maintenance}
-    for resource in cluster.primitives():
-        for index in resource.entries:
-            node = usable.get(index)
-            if node is None:
-                continue
-            if resource.is_orphan:
-                if resource.is_anonymous:
-                    _draft_agent_change(plan, resource, node, _configured_sibling(resource))
-                else:
-                    _draft_delete(plan, resource, node)
-                continue
-            _draft_agent_change(plan, resource, node, resource)
-            if index in resource.active and node.is_online and not node.is_unclean:
-                _draft_change(plan, resource, node)
-
-
-def _draft_change(plan: Plan, resource: Resource, node: Node) -> None:
-    change = change_of(resource, node)
-    if change is Change.NONE:
-        return
-    if raw_fail_count(resource, node)[0]:
-        clear_failcount(plan.cluster, resource, node)
-    ask_for_unfencing(plan.cluster, resource, node, "Device parameters changed")
-    if change is Change.RESTART:
-        plan.draft(resource, "start", None, optional=False)
-    elif resource.is_managed and not resource.is_failed and not resource.start_pending:
-        reload = plan.draft(resource, "reload-agent", node, optional=False)
-        for task in ("stop", "demote"):
-            plan.orders.append(Order(None, "", resource, task, ORDER | CANCELS_FIRST, first_draft=reload))
-
-
-def _configured_sibling(spare: Resource) -> Resource:
-    """An instance that is not more than clone-max; they share one history on a node."""
-    clone = spare.clone
-    assert clone is not None
-    parts = (part for child in clone.children for part in child.primitives() if part.base_id == spare.base_id)
-    return next((part for part in parts if not part.is_orphan), spare)
-
-
-def _draft_agent_change(plan: Plan, resource: Resource, node: Node, forgets: Resource) -> None:
-    """The same id with another agent: what runs is stopped, and its history forgotten."""
-    found = resource.entries[node.index].attributes.get
-    standard, provider, kind = resource.agent
-    is_same = found("type", "") in ("", kind) and found("provider", "") in ("", provider)
-    if is_same and found("class", "") in ("", standard):
-        return
-    if node.index in resource.active:
-        plan.draft(resource, "stop", node, optional=False)
-        resource.start_pending = True
-    _draft_delete(plan, forgets, node)
-
-
-def _draft_delete(plan: Plan, resource: Resource, node: Node, *, optional: bool = False) -> None:
-    if resource.is_failed or not node.is_online or node.is_unclean:
-        return
-    if not resource.is_managed and resource.is_orphan:
-        return
-    plan.draft(resource, "delete", node, optional=optional)
-    strength = IMPLIES_THEN if optional else ORDER
-    plan.order(resource, "stop", resource, "delete", strength)
-    plan.order(resource, "delete", resource, "start", strength)
-
-
 def _draft_clearings(plan: Plan) -> None:
     """Failcounts that no longer count, or of a resource that is no longer configured, are taken away."""
     cluster = plan.cluster
@@ -126,7 +66,7 @@ def _draft_clearings(plan: Plan) -> None:
                     clear_failcount(cluster, resource, node)
     for (_, index), resource in cluster.clearings.items():
         node = cluster.nodes[index]
-        if node.is_online and not node.is_unclean:
+        if node.is_online and not node.is_unclean and resource.is_managed:
             clearing = plan.add(Draft(ActionKind.CLEAR_FAILCOUNT, "clear_failcount", resource, node))
             if resource.is_orphan:
                 plan.orders.append(Order(None, "", resource, "stop", ORDER, first_draft=clearing))
@@ -287,7 +227,7 @@ def _draft_stop_on(plan: Plan, resource: Resource, node: Node, *, optional: bool
     if not resource.is_managed:
         stop.runnable = False
     if is_true(plan.cluster.options.values.get("remove-after-stop", "")):
-        _draft_delete(plan, resource, node, optional=optional)
+        draft_delete(plan, resource, node, optional=optional)
     return stop
 
 

@@ -120,6 +120,9 @@ class Chooser:
                 resource.scores[index] = MINUS_INFINITY
         elif resource.next_role > resource.role and not options.has_quorum and options.no_quorum_policy == "freeze":
             resource.next_role = resource.role
+        if options.fencing_enabled and not options.has_fence_devices:
+            # Nothing is safe to start or to move while a lost node could not be fenced.
+            resource.is_managed = False
         if not resource.is_managed:
             resource.next_role = resource.role
             self.settle(resource, next(iter(resource.active), None), force=True)

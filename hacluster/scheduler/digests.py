@@ -12,8 +12,6 @@ from hacluster.cib.status import Operation
 from hacluster.scheduler.unpack import pairs
 from hacluster.scheduler.working import Node, OperationConfig, Resource
 
-_STARTING = ("start", "migrate_from", "promote", "reload-agent", "reload")
-
 
 class Change(Enum):
     NONE = auto()
@@ -66,48 +64,29 @@ def _escaped(value: str) -> str:
     return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
-def change_of(resource: Resource, node: Node) -> Change:
-    """What the newest start on the node asks for, compared with the configuration."""
-    history = resource.history.get(node.index, [])
-    starts = [op for op in history if op.name in _STARTING] or [op for op in history if op.is_probe and op.rc in (0, 8)]
-    if not starts or resource.is_orphan:
+def change_of(resource: Resource, node: Node, operation: Operation, config: OperationConfig | None) -> Change:
+    """What a result on the node asks for, compared with the configuration."""
+    own = config.parameters if config is not None else {}
+    parameters = parameters_of(resource, node) | own
+    known, wanted = operation.element.get("op-digest"), operation.element.get("op-restart-digest")
+    timeout_ms = config.timeout_ms if config is not None else 0
+    if wanted:
+        # Without a list the digest is one of all parameters, as they are now.
+        listed = operation.element.get("op-force-restart").split()
+        is_listed = "op-force-restart" in operation.element.attributes
+        binding = {name: value for name, value in parameters.items() if name in listed or not is_listed}
+        if digest(binding, operation.interval_ms, timeout_ms) != wanted:
+            return Change.NONE if _is_censored(operation, parameters) else Change.RESTART
+    if known and known == digest(parameters, operation.interval_ms, timeout_ms):
         return Change.NONE
-    newest = starts[-1]
-    known = newest.element.get("op-digest")
-    if not known:
-        return Change.RESTART if newest.name == "start" and newest.rc == 0 else Change.NONE
-    if known == digest(parameters_of(resource, node), 0, 0):
+    if _is_censored(operation, parameters):
         return Change.NONE
-    if _is_censored(newest, parameters_of(resource, node)):
-        return Change.NONE
-    return _what_kind(newest, parameters_of(resource, node))
+    return Change.RELOAD if wanted and not (known and own) else Change.RESTART
 
 
-def _is_censored(start: Operation, parameters: dict[str, str]) -> bool:
+def _is_censored(operation: Operation, parameters: dict[str, str]) -> bool:
     """A report hides secrets, so that they can't be compared."""
-    return any(parameters.get(name, "").startswith("***") for name in start.element.get("op-secure-params").split())
-
-
-def _what_kind(start: Operation, parameters: dict[str, str]) -> Change:
-    listed = start.element.get("op-force-restart").split()
-    wanted = start.element.get("op-restart-digest")
-    if not wanted:
-        return Change.RESTART
-    # Without a list the digest is one of all parameters, as they are now.
-    needing_restart = {name: value for name, value in parameters.items() if name in listed or not listed}
-    return Change.RELOAD if digest(needing_restart, 0, 0) == wanted else Change.RESTART
-
-
-def monitor_has_changed(resource: Resource, node: Node, config: OperationConfig) -> bool:
-    """Whether a recurring monitor runs with other parameters, or another timeout, than configured."""
-    for operation in reversed(resource.history.get(node.index, [])):
-        if operation.name == "monitor" and operation.interval_ms == config.interval_ms:
-            known = operation.element.get("op-digest")
-            parameters = parameters_of(resource, node) | config.parameters
-            if not known or _is_censored(operation, parameters):
-                return False
-            return known != digest(parameters, config.interval_ms, config.timeout_ms)
-    return False
+    return any(parameters.get(name, "").startswith("***") for name in operation.element.get("op-secure-params").split())
 
 
 def has_other_parameters(resource: Resource, node: Node, operation: Operation, default_timeout_ms: int) -> bool:

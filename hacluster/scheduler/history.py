@@ -396,9 +396,9 @@ def _read_failure(reading: Reading, operation: Operation, outcome: Outcome) -> N
         return
     _note_failure(reading, operation, on_fail)
     if outcome is Outcome.HARD:
-        resource.ban([node], f"{operation.name} said: {HARD_ERRORS.get(operation.rc, 'not installed')}")
+        _widest(resource).ban([node], f"{operation.name} said: {HARD_ERRORS.get(operation.rc, 'not installed')}")
     elif outcome is Outcome.FATAL:
-        resource.ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
+        _widest(resource).ban(cluster.nodes, f"{operation.name} on {node.uname} said: not configured")
 
 
 def _note_failure(reading: Reading, operation: Operation, on_fail: OnFail) -> None:

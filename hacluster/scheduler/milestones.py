@@ -1,6 +1,7 @@
 """What a milestone says: the start of a group or clone is needed, or possible, as the starts of its parts are.
 
-Reads drafts and the resources they are of; gives (optional, runnable), and writes what the parts say into the milestone.
+Reads drafts and the resources they are of; gives (optional, runnable), and writes what
+the parts say into the milestone.
 """
 
 from __future__ import annotations

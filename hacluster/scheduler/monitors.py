@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections import Counter
 
 from hacluster.cib.status import Operation
-from hacluster.scheduler.digests import monitor_has_changed
-from hacluster.scheduler.failures import clear_failcount, raw_fail_count
 from hacluster.scheduler.graph import ActionKind
+from hacluster.scheduler.on_fail import configured_operation
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan
-from hacluster.scheduler.unfencing import ask_for_unfencing
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
 
@@ -25,24 +23,36 @@ OCF_RUNNING_PROMOTED = 8
 
 
 def draft_running_monitors(plan: Plan) -> None:
-    """Recurring monitors that run as configured are drafted as optional; the others are cancelled or started anew."""
+    """Recurring monitors that run are drafted as optional."""
     cluster = plan.cluster
     for resource in cluster.primitives():
         for index, history in resource.history.items():
             node = cluster.nodes[index]
             if not node.is_online or (len(history) == 1 and not history[0].interval_ms):
                 continue
-            running = active_monitors(history)
-            for operation in running:
-                # They run, whatever the node may do from now on.
-                plan.draft(resource, "monitor", node, optional=True, interval_ms=operation.interval_ms)
-            if index in resource.active and not resource.is_orphan and (node.can_run or node.is_in_maintenance):
-                for operation in running:
-                    _draft_running(plan, resource, node, operation)
+            for operation in active_monitors(history):
+                config = configured_operation(resource, "monitor", operation.interval_ms)
+                draft = plan.draft(
+                    resource, "monitor", node, optional=True, interval_ms=operation.interval_ms, config=config
+                )
+                draft.is_stale = draft.is_stale or (index, operation.id) in resource.reschedule
 
 
 def active_monitors(history: list[Operation]) -> list[Operation]:
-    """The recurring operations since the resource last came up there; none after a stop."""
+    """The recurring operations since the resource last came up there, or since it was stopped."""
+    start, stop = _turning_points(history)
+    first = stop + 1 if start < stop else max(start, 0)
+    return [op for op in history[first:] if op.interval_ms and op.name == "monitor" and op.status != PENDING]
+
+
+def first_since_start(history: list[Operation]) -> int | None:
+    """Where the entries of the resource's present life begin; None after a stop."""
+    start, stop = _turning_points(history)
+    return None if start < stop else max(start, 0)
+
+
+def _turning_points(history: list[Operation]) -> tuple[int, int]:
+    """The places of the last start, or what amounts to one, and of the last stop; -1 for none."""
     start, stop, monitor, changed = -1, -1, -1, -1
     for place, operation in enumerate(history):
         if operation.name == "stop" and operation.status == 0:
@@ -55,30 +65,11 @@ def active_monitors(history: list[Operation]) -> list[Operation]:
             changed = place
     if start < 0:
         start = changed if changed >= 0 else monitor
-    if start < stop:
-        return []
-    return [op for op in history[max(start, 0) :] if op.interval_ms and op.name == "monitor" and op.status != PENDING]
+    return start, stop
 
 
-def _draft_running(plan: Plan, resource: Resource, node: Node, operation: Operation) -> None:
-    configured = [op for op in resource.operations if op.name == "monitor" and op.interval_ms == operation.interval_ms]
-    if resource.in_maintenance or node.is_in_maintenance or not any(op.enabled for op in configured):
-        plan.order_before(resource, "stop", _cancel(plan, resource, node, operation.interval_ms))
-        if not resource.in_maintenance and raw_fail_count(resource, node)[0]:
-            clear_failcount(plan.cluster, resource, node)
-        return
-    op = configured[0]
-    draft = plan.draft(resource, "monitor", node, optional=True, interval_ms=op.interval_ms, config=op)
-    draft.is_stale = draft.is_stale or (node.index, operation.id) in resource.reschedule
-    has_changed = monitor_has_changed(resource, node, op)
-    if has_changed:
-        draft.is_stale = True
-        ask_for_unfencing(plan.cluster, resource, node, "Device parameters changed")
-        if raw_fail_count(resource, node)[0]:
-            clear_failcount(plan.cluster, resource, node)
-
-
-def _cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> Draft:
+def draft_cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> Draft:
+    """The end of a recurring monitor."""
     known = [draft for draft in plan.find(resource, f"cancel_{interval_ms}") if draft.node is node]
     if known:
         return known[0]
@@ -138,7 +129,7 @@ def _draft_where_active(plan: Plan, resource: Resource, node: Node, op: Operatio
 
 
 def _cancel_for_role(plan: Plan, resource: Resource, node: Node, interval_ms: int) -> None:
-    cancel = _cancel(plan, resource, node, interval_ms)
+    cancel = draft_cancel(plan, resource, node, interval_ms)
     after = ""
     if resource.role in (Role.UNPROMOTED, Role.STARTED):
         after = {Role.PROMOTED: "promote", Role.STOPPED: "stop"}.get(resource.next_role, "")
@@ -157,7 +148,7 @@ def _draft_where_stopped(plan: Plan, resource: Resource, node: Node | None, op: 
         known = [draft for draft in plan.find(resource, key) if draft.node is other]
         if other is node:
             if known:
-                cancel = _cancel(plan, resource, other, op.interval_ms)
+                cancel = draft_cancel(plan, resource, other, op.interval_ms)
                 plan.orders.append(Order(None, "", resource, "start", RUNNABLE, first_draft=cancel))
             continue
         draft = plan.draft(resource, "monitor", other, optional=bool(known), interval_ms=op.interval_ms, config=op)
@@ -221,7 +212,8 @@ class _Prober:
                 self._probe_primitive(resource, node)
             case Variant.CLONE if not resource.is_unique:
                 here = (child for child in resource.children if node.index in child.homes_next)
-                asked = next(here, None) or next(iter(resource.children), None)
+                first = min(resource.children, key=lambda one: (len(one.id), one.id), default=None)
+                asked = next(here, None) or first
                 if asked is not None:
                     self.probe(asked, node)
             case _:

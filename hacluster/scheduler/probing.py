@@ -14,14 +14,17 @@ from hacluster.scheduler.plan import (
     SAME_NODE,
     UNLESS_MIGRATED,
     Draft,
-    Order,
     Plan,
 )
-from hacluster.scheduler.working import Resource, Variant
+from hacluster.scheduler.working import Variant
 
 
 def order_probes(plan: Plan) -> None:
+    _before_what_restarts(plan)
     _before_what_follows_a_stop(plan)
+
+
+def _before_what_restarts(plan: Plan) -> None:
     if not any(draft.task in ("stop", "demote") and not draft.pseudo for draft in plan.all):
         return
     for resource in plan.cluster.primitives():
@@ -53,7 +56,7 @@ def _before_what_follows_a_stop(plan: Plan) -> None:
             continue
         probes = plan.find(resource, "monitor_0")
         is_unfencing = order.then_draft is not None and order.then_draft.task == "unfence"
-        if not probes or is_unfencing or _ends_the_guest(resource, order):
+        if not probes or is_unfencing:
             continue
         is_filtered = order.strength in (NOT_TOGETHER, LOAD)
         strength = order.strength if is_filtered else ORDER | (order.strength & (SAME_NODE | UNLESS_MIGRATED))
@@ -62,11 +65,6 @@ def _before_what_follows_a_stop(plan: Plan) -> None:
         else:
             thens = plan.find(order.then, order.then_task) if order.then is not None else []
         plan.link_all(probes, thens, strength)
-
-
-def _ends_the_guest(resource: Resource, order: Order) -> bool:
-    """The connection into a guest that is stopped need not be asked about first."""
-    return order.then is not None and resource.container is order.then and order.then_task == "stop"
 
 
 class _Walk:

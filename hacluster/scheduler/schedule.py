@@ -8,10 +8,11 @@ from __future__ import annotations
 from datetime import datetime
 
 from hacluster.cib.model import Cib
-from hacluster.scheduler.actions import draft_actions, draft_configuration_changes
+from hacluster.scheduler.actions import draft_actions
 from hacluster.scheduler.assign import assign
 from hacluster.scheduler.borrowed import resolved
 from hacluster.scheduler.bundles import order_bundles, tie_replicas
+from hacluster.scheduler.changes import draft_configuration_changes
 from hacluster.scheduler.colocations import read_colocations
 from hacluster.scheduler.fencing import draft_fencing_and_shutdowns, hold_back_unsafe_starts
 from hacluster.scheduler.graph import TransitionGraph
@@ -46,8 +47,8 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     apply_shutdown_locks(cluster)
     unpack_utilization(cluster, cib.section("nodes").all("node"))
     plan = Plan(cluster)
-    draft_configuration_changes(plan)
     draft_running_monitors(plan)
+    draft_configuration_changes(plan)
     assign(cluster)
     draft_probes(plan)
     draft_actions(plan)

@@ -104,9 +104,8 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
     for index, entry in enumerate(configured):
         node = Node(index, entry.id, entry.get("uname"))
         node.kind = kinds.get(node.uname, NodeKind.REMOTE if entry.get("type") == "remote" else NodeKind.CLUSTER)
-        node.attributes = {"#uname": node.uname, "#id": node.id, "#kind": node.kind.value}
-        node.attributes |= pairs(entry, "instance_attributes", node.attributes, now)
         node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
+        node.attributes = _own_attributes(node, entry, options, now)
         state = states.get(node.uname) or states.get(node.id)
         if state is not None:
             node.attributes |= transient_attributes(state)
@@ -121,6 +120,16 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
     for rank, node in enumerate(sorted(nodes, key=lambda one: in_natural_order(one.uname))):
         node.rank = rank
     return nodes
+
+
+def _own_attributes(node: Node, entry: Element, options: Options, now: float) -> dict[str, str]:
+    """The configured attributes, and those that every node has by itself."""
+    cluster_name = options.values.get("cluster-name", "")
+    found = {"#uname": node.uname, "#id": node.id, "#kind": node.kind.value, "#is_dc": str(node.is_dc).lower()}
+    found |= {"#cluster-name": cluster_name} if cluster_name else {}
+    found = pairs(entry, "instance_attributes", found, now) | found
+    site_name = found.get("#site-name") or found.get("site-name") or cluster_name
+    return found | ({"#site-name": site_name} if site_name else {})
 
 
 def _judge_remote(node: Node, state: Element | None) -> None:
@@ -163,19 +172,23 @@ def _judge_node(node: Node, state: Element | None, options: Options, now: float)
         if is_member and not is_up and expected != "down":
             node.is_unclean, node.fence_reason = True, "peer is unexpectedly down"
         return
-    _judge_with_fencing(node, is_member, is_up, join, expected)
+    was_told = "in_ccm" in state.attributes or node.is_shutting_down
+    _judge_with_fencing(node, is_member, is_up, join, expected, was_told=was_told)
     limit_ms = duration_ms(options.values.get("node-pending-timeout", "0"))
     since = state.get("in_ccm")
     if node.is_pending and not is_up and limit_ms and since.isdecimal() and int(since) + limit_ms / 1000 <= now:
         node.is_unclean, node.fence_reason = True, "peer pending timed out on joining the process group"
 
 
-def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str) -> None:
-    wants_end = is_true(node.attributes.get("terminate", ""))
+def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, expected: str, *, was_told: bool) -> None:
+    asked = node.attributes.get("terminate", "")
+    wants_end = is_true(asked) or (asked[:1].isdecimal() and asked[:1] != "0")
     reason = ""
     if node.is_shutting_down:
         # It can't be told to leave when it has gone; what it left behind decides.
         node.is_online = is_up
+    elif not was_told:
+        reason = "peer has not been seen by the cluster"
     elif join == "nack":
         reason = "peer was refused"
     elif not wants_end and expected == "down":
@@ -444,6 +457,8 @@ class Maker:
         resource = self.make(Element("primitive", attributes), None)
         assert resource is not None
         resource.is_orphan = True
+        if resource.agent[0] == "stonith":
+            self._cluster.options.has_fence_devices = True
         self._cluster.orphans[entry.id] = resource
         if self._cluster.options.stop_orphans:
             resource.ban(self._cluster.nodes, "no longer configured")

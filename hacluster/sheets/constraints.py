@@ -26,9 +26,8 @@ from hacluster.sheets.problems import (
 )
 from hacluster.sheets.resources import Resources
 from hacluster.sheets.rows import Cell
-from hacluster.sheets.tables import DataRow, SheetTable, suggestion
+from hacluster.sheets.tables import DataRow, SheetTable, infinity, suggestion
 
-_INFINITY = re.compile(r"([+-]?)inf(inity)?\Z", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?\d+\Z", re.ASCII)
 _ID_REFERENCE = re.compile(r"\$?id-ref\s*=")
 _ORDER_KINDS = ("mandatory", "optional", "serialize")
@@ -92,9 +91,8 @@ def locations_of(rules: Mapping[str, list[Rule]]) -> tuple[Location, ...]:
 def score_of(cell: Cell, findings: Findings, *, words: tuple[str, ...] = (), text: str | None = None) -> str:
     """The score in crm's spelling; a wrong one is reported and given back as it is."""
     written = cell.text if text is None else text
-    infinite = _INFINITY.match(written)
-    if infinite:
-        return f"{infinite[1]}INFINITY"
+    if infinity(written):
+        return infinity(written)
     if not _NUMBER.match(written) and written.lower() not in words:
         findings.report(BAD_SCORE, cell, cell=written)
     return written
@@ -131,13 +129,13 @@ class _Reader:
             rsc = row["rsc"]
             if not self._all_filled(row, table.table, "rsc") or not self.resources.check(rsc, self.findings):
                 continue
-            if not any(cell.text for _, cell in row.others("rsc")):
-                self.findings.report(EMPTY_LOCATION, rsc)
-                continue
             rules = self.found.locations.pop(rsc.text, [])
             for heading, cell in row.others("rsc"):
                 self._read_location_cell(rsc, heading.cell, cell, rules)
-            self.found.locations[rsc.text] = rules
+            if rules:
+                self.found.locations[rsc.text] = rules
+            else:
+                self.findings.report(EMPTY_LOCATION, rsc)
 
     def _read_location_cell(self, rsc: Cell, heading: Cell, cell: Cell, rules: list[Rule]) -> None:
         kind, _, rest = heading.text.partition(":")
@@ -304,9 +302,7 @@ class _ExpertReader:
 
     def _read_row(self, row: DataRow) -> None:
         if row["rsc"].text:
-            same = self._rsc is not None and self._rsc.text == row["rsc"].text
-            if not same or row["score"].text:
-                self._close()
+            self._close()
             self._rsc = row["rsc"]
             self._rsc_known = self._reader.resources.check(row["rsc"], self._findings)
         if self._rsc is None:
@@ -321,7 +317,7 @@ class _ExpertReader:
             return
         elif self._rule is None:
             self._missing(row, "score")
-            return
+            self._read_expression(row)
         else:
             self._continue(row, self._rule)
         if self._rule:
@@ -347,7 +343,7 @@ class _ExpertReader:
         self._reader.check_word(row["bool_op"], "bool_op", ("and", "or"))
         score = score_of(row["score"], self._findings)
         head = " ".join(part for part in (row["id_spec"].text, f'$role="{role}"' if role else "", f"{score}:") if part)
-        self._rule = _OpenRule(rsc, row["score"], head, row["bool_op"].text.lower())
+        self._rule = _OpenRule(rsc, row["score"], head, row["bool_op"].text)
 
     def _continue(self, row: DataRow, rule: _OpenRule) -> None:
         for name in ("bool_op", "role", "id_spec"):
@@ -359,6 +355,14 @@ class _ExpertReader:
             rule.good, rule.reported = False, True
 
     def _add_expression(self, row: DataRow, rule: _OpenRule) -> None:
+        expression = self._read_expression(row)
+        if expression:
+            rule.expressions.append(expression)
+        else:
+            rule.good = False
+
+    def _read_expression(self, row: DataRow) -> str:
+        """The expression of the row, or "" when a part of it is missing."""
         attribute, op, value = row["attribute"], row["op"], row["value"]
         missing = [name for name in ("attribute", "op") if not row[name].text]
         unary = op.text.lower() in _UNARY
@@ -367,17 +371,15 @@ class _ExpertReader:
         for name in missing:
             self._missing(row, name)
         if missing:
-            rule.good = False
-            return
+            return ""
         self._reader.check_word(op, "op", _OPERATORS)
         if unary:
             if value.text:
                 self._findings.report(VALUE_IGNORED, value, column_name="value")
-            rule.expressions.append(f"{op.text} {attribute.text}")
-        else:
-            if attribute.text == "#uname":
-                self._reader.found.nodes_named.append(value)
-            rule.expressions.append(f"{attribute.text} {op.text} {_word(value.text)}")
+            return f"{op.text} {attribute.text}"
+        if attribute.text == "#uname":
+            self._reader.found.nodes_named.append(value)
+        return f"{attribute.text} {op.text} {_word(value.text)}"
 
     def _close(self) -> None:
         rule, self._rule = self._rule, None

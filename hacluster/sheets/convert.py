@@ -14,8 +14,8 @@ from hacluster.sheets.checks import check_model
 from hacluster.sheets.constraints import Options, locations_of, read_constraints
 from hacluster.sheets.crm_text import print_sheet
 from hacluster.sheets.headings import Table
-from hacluster.sheets.model import SheetModel
-from hacluster.sheets.parameters import read_nodes, read_settings
+from hacluster.sheets.model import ParameterSet, Primitive, SheetModel
+from hacluster.sheets.parameters import SetBuilder, read_nodes, read_settings
 from hacluster.sheets.problems import NO_DATA, Findings
 from hacluster.sheets.reader import choose_sheet, read_book
 from hacluster.sheets.resources import (
@@ -95,6 +95,8 @@ def read_model(tables: list[SheetTable], options: Options, findings: Findings) -
     by_name = {name: [table for table in tables if table.table is name] for name in Table}
     resources = read_resources(by_name[Table.RESOURCES], findings)
     primitives, primitive_ids = read_primitives(by_name[Table.PRIMITIVE], resources, findings)
+    container_sets = read_container_sets(by_name[Table.RSC_ATTRIBUTES], resources, findings)
+    primitives = {name: _with_sets(one, container_sets.get(name, ()), findings) for name, one in primitives.items()}
     constraints = read_constraints(tables, resources, primitives, options, findings)
     model = SheetModel(
         nodes=read_nodes(by_name[Table.NODE], findings),
@@ -102,7 +104,7 @@ def read_model(tables: list[SheetTable], options: Options, findings: Findings) -
         rsc_defaults=read_settings(by_name[Table.RSC_DEFAULTS], findings),
         op_defaults=read_settings(by_name[Table.OP_DEFAULTS], findings),
         resources=tuple(resources.tree),
-        container_sets=read_container_sets(by_name[Table.RSC_ATTRIBUTES], resources, findings),
+        container_sets=container_sets,
         topology=read_topology(by_name[Table.FENCING_TOPOLOGY], resources, findings),
         primitives=primitives,
         locations=locations_of(constraints.locations),
@@ -117,6 +119,15 @@ def read_model(tables: list[SheetTable], options: Options, findings: Findings) -
     if not any(_lacks_its_id(table) for table in by_name[Table.PRIMITIVE]):
         check_complete(resources, primitive_ids, findings)
     return model
+
+
+def _with_sets(primitive: Primitive, more: tuple[ParameterSet, ...], findings: Findings) -> Primitive:
+    """The primitive with what RSC_ATTRIBUTES says about it, in the order of the sheet's rows."""
+    if not more:
+        return primitive
+    builder = SetBuilder()
+    builder.add_all((*primitive.sets, *more), findings)
+    return msgspec.structs.replace(primitive, sets=builder.sets())
 
 
 def _lacks_its_id(table: SheetTable) -> bool:

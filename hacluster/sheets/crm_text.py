@@ -121,11 +121,11 @@ def _topology(devices: Sequence[Device]) -> list[str]:
 def _primitives(model: SheetModel) -> Iterable[str]:
     for resource in model.resources:
         if resource.id in model.primitives:
-            yield _primitive(model.primitives[resource.id], model.container_sets.get(resource.id, ()))
+            yield _primitive(model.primitives[resource.id])
 
 
-def _primitive(primitive: Primitive, more: Iterable[ParameterSet]) -> str:
-    sets = [found for found in (*primitive.sets, *more) if found.kind != "operations"]
+def _primitive(primitive: Primitive) -> str:
+    sets = [found for found in primitive.sets if found.kind != "operations"]
     operations = [found for found in primitive.sets if found.kind == "operations"]
     lines = [f"primitive {primitive.id} {primitive.agent}", *_sets([*sets, *operations])]
     return _NEXT.join([*lines, *map(_operation, primitive.operations)])

@@ -39,6 +39,12 @@ class SetBuilder:
         self._sets: dict[str, list[tuple[str, list[Parameter]]]] = {}
         self._rows: dict[tuple[str, str, str], int] = {}
 
+    def add_all(self, sets: Iterable[ParameterSet], findings: Findings) -> None:
+        """The parameters of other sets in the order in which they stand in the sheet."""
+        found = [(one.kind, one.rule, parameter) for one in sets for parameter in one.parameters]
+        for kind, rule, parameter in sorted(found, key=lambda each: each[2].at.row):
+            self.add(kind, rule, parameter, findings)
+
     def add(self, kind: str, rule: str, parameter: Parameter, findings: Findings) -> None:
         key = (kind, rule, parameter.name)
         if key in self._rows:
@@ -73,9 +79,11 @@ def read_settings(tables: Iterable[SheetTable], findings: Findings) -> tuple[Par
 
 
 def read_parameter(row: DataRow, table: Table, findings: Findings) -> Parameter | None:
+    """The row's parameter; a row that only says what the rows below are has none."""
     name = row["name"]
     if not name.text:
-        findings.report(MISSING_VALUE, name, table=table, column_name="name")
+        if row["value"].text:
+            findings.report(MISSING_VALUE, name, table=table, column_name="name")
         return None
     return Parameter(name.text, row["value"].text, name)
 
@@ -134,8 +142,7 @@ def read_nodes(tables: Iterable[SheetTable], findings: Findings) -> tuple[Node, 
                 findings.report(VALUE_IGNORED, ntype, column_name="ntype")
             if current is None:
                 findings.report(MISSING_VALUE, uname, table=Table.NODE, column_name="uname")
-                continue
-            _read_attribute(row, kinds, current[1], findings)
+            _read_attribute(row, kinds, current[1] if current else SetBuilder(), findings)
     return tuple(Node(uname, ntype, found[1].sets(), found[0]) for (uname, ntype), found in nodes.items())
 
 

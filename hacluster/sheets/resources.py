@@ -187,7 +187,6 @@ def read_container_sets(
                 owner = row["id"].text if resources.check(row["id"], findings) else ""
             if not named:
                 findings.report(MISSING_VALUE, row["id"], table=Table.RSC_ATTRIBUTES, column_name="id")
-                continue
             kind = kinds.read(row)
             parameter = read_parameter(row, Table.RSC_ATTRIBUTES, findings)
             if kind and parameter and owner:

@@ -22,8 +22,8 @@ class Cell(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """The cleaned text: line breaks become one blank, blanks at both ends go, full-width ones too."""
-        return _LINE_BREAKS.sub(" ", self.raw).strip(BLANKS)
+        """The cleaned text: line breaks become one blank, blanks of every width at both ends go."""
+        return _LINE_BREAKS.sub(" ", self.raw).strip()
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ headers, and characters that look right but are not.
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -172,7 +173,8 @@ class _Splitter:
 
     def _read_header(self, table: SheetTable, columns: Columns, mark: str, cells: list[Cell]) -> Block:
         headings: list[Heading] = []
-        known = {heading.name: heading for heading in headings}
+        known: dict[str, Heading] = {}
+        taken: set[str] = set()
         for cell in cells[FIRST_DATA_COLUMN - 1 :]:
             name = cell.text.lower()
             if not name:
@@ -180,9 +182,11 @@ class _Splitter:
             if not self._knows(table.table, columns, name):
                 self._report_unknown(table.table, columns, cell)
                 continue
-            if name in known and name not in columns.repeatable:
+            key = self._key(table.table, columns, cell.text)
+            if key in taken and name not in columns.repeatable:
                 self._findings.report(DUPLICATE_COLUMN, cell)
                 continue
+            taken.add(key)
             if unusual_characters(cell.text):
                 self._report_unusual(NON_ASCII_HEADER, cell)
             known[name] = Heading(name, cell)
@@ -194,6 +198,17 @@ class _Splitter:
             self._findings.report(MISSING_COLUMN, place, table=table.table, column_name=shown)
         misplaced = table.table is Table.RESOURCES and self._id_is_between(headings)
         return Block(mark, cells[0], tuple(headings), not missing and not misplaced)
+
+    @staticmethod
+    def _key(table: Table, columns: Columns, text: str) -> str:
+        """What two headers have in common when they are the same: case counts where it is kept."""
+        name = text.lower()
+        if name in columns.required or name in columns.optional:
+            return name
+        if table is not Table.LOCATION:
+            return text
+        kind, _, rest = text.partition(":")
+        return f"{kind.lower()}:{infinity(rest) or rest}"
 
     def _id_is_between(self, headings: list[Heading]) -> bool:
         names = [heading.name for heading in headings]
@@ -221,6 +236,15 @@ class _Splitter:
         names = ", ".join(f"“{c}” U+{ord(c):04X}" for c in unusual_characters(cell.text)[:4])
         chosen = NON_ASCII_HEADER if kind is NON_ASCII_HEADER else NON_ASCII_VALUE
         self._findings.report(chosen, cell, characters=names, normal=normal_spelling(cell.text))
+
+
+_INFINITY = re.compile(r"([+-]?)inf(inity)?\Z", re.IGNORECASE)
+
+
+def infinity(text: str) -> str:
+    """`INFINITY` with its sign for every spelling of it, else ""."""
+    found = _INFINITY.match(text)
+    return f"{found[1]}INFINITY" if found else ""
 
 
 def _at(cells: list[Cell], column: int) -> Cell:

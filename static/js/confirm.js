@@ -1,5 +1,8 @@
 // Shows the preview of an action in a dialog. The preview is a page of its own; without this script the link leads there.
 
+const isStale = () => document.documentElement.classList.contains("is-stale");
+let opener = null;
+
 export function startPreviews() {
   const dialog = document.querySelector("[data-preview-dialog]");
   if (!dialog) return;
@@ -7,7 +10,11 @@ export function startPreviews() {
     const link = event.target.closest("a[data-preview]");
     if (!link || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
-    link.closest("details")?.removeAttribute("open");
+    // A picture that can't be believed is nothing to act on, with the keyboard neither.
+    if (isStale()) return;
+    const menu = link.closest("details");
+    menu?.removeAttribute("open");
+    opener = menu?.querySelector("summary") || link;
     show(dialog, link.href);
   });
   dialog.addEventListener("click", (event) => {
@@ -16,6 +23,7 @@ export function startPreviews() {
       dialog.close();
     }
   });
+  dialog.addEventListener("close", () => opener?.isConnected && opener.focus());
   // Another target of a move is another preview.
   dialog.addEventListener("change", (event) => {
     const choice = event.target.closest("select[data-reload]");
@@ -25,8 +33,13 @@ export function startPreviews() {
       show(dialog, url.href);
     }
   });
-  dialog.addEventListener("submit", (event) => {
-    if (document.documentElement.classList.contains("is-stale")) event.preventDefault();
+  document.addEventListener("submit", (event) => {
+    if (isStale() && event.target.querySelector("[data-act]")) event.preventDefault();
+  });
+  // What may lose data or a service is never done by Enter alone.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    if (event.target.form?.querySelector("[name=typed]")) event.preventDefault();
   });
 }
 
@@ -39,4 +52,5 @@ async function show(dialog, href) {
   if (!preview) return location.assign(href);
   dialog.replaceChildren(document.importNode(preview, true));
   if (!dialog.open) dialog.showModal();
+  (dialog.querySelector("select[data-reload]") || dialog.querySelector("h1"))?.focus();
 }

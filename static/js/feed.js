@@ -51,6 +51,7 @@ function hear(message) {
     case "hello":
       if (epoch && epoch !== message.view_epoch) seq = -1;
       epoch = message.view_epoch;
+      if (message.proto !== Number(document.body.dataset.proto)) sayOutdated();
       break;
     case "snapshot":
       snapshot(message);
@@ -134,11 +135,16 @@ async function poll() {
   }
 }
 
-function sayBye() {
+const sayBye = () => end("wordLogin", document.body.dataset.login);
+
+/** The console was replaced by one that speaks otherwise: its page has to be fetched anew. */
+const sayOutdated = () => end("wordReload", location.href);
+
+function end(word, href) {
   ended = true;
   agentAnswers = false;
   const banner = document.querySelector("[data-banner]");
-  banner.replaceChildren(Object.assign(document.createElement("a"), { href: document.body.dataset.login, textContent: banner.dataset.wordLogin }));
+  banner.replaceChildren(Object.assign(document.createElement("a"), { href, textContent: banner.dataset[word] }));
   banner.hidden = false;
   document.documentElement.classList.add("is-stale");
 }

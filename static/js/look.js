@@ -11,10 +11,6 @@ export function startTheme() {
   });
   setInterval(showAges, 1000);
   showAges();
-  document.addEventListener("click", (event) => {
-    for (const open of document.querySelectorAll("details.menu[open], details.who[open]"))
-      if (!open.contains(event.target)) open.open = false;
-  });
 }
 
 const japanese = () => document.documentElement.lang === "ja";

@@ -1,10 +1,12 @@
 // Starts what a page needs. Every page is complete without it.
 import { startFeed } from "./feed.js";
 import { startPreviews } from "./confirm.js";
+import { startMenus } from "./menus.js";
 import { startMatrix } from "./matrix.js";
 import { startTheme } from "./look.js";
 
 startTheme();
+startMenus();
 startMatrix();
 startPreviews();
 startFeed();

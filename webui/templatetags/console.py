@@ -9,6 +9,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from webui import changes
+
 register = template.Library()
 
 
@@ -37,6 +39,18 @@ def shape(name: str, word: str = "") -> SafeString:
 @register.filter
 def part(entity: Mapping[str, Any], name: str) -> str:
     return str(entity.get("parts", {}).get(name, ""))
+
+
+@register.filter
+def change(line: str) -> str:
+    """`Move prmPg (Started pm01 -> pm02)` in the reader's language."""
+    return changes.change_sentence(line)
+
+
+@register.filter
+def step(text: str) -> str:
+    """`start prmPg @pm02` in the reader's language."""
+    return changes.step_sentence(text)
 
 
 @register.filter

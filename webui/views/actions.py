@@ -45,13 +45,15 @@ def _do(request: HttpRequest, wish: Wish, back: str) -> HttpResponse:
     if not outcome.ok and outcome.preview is not None:
         return _show(request, wish, back, sentence(outcome.code, outcome.fields), status=409)
     level = messages.SUCCESS if outcome.ok else messages.ERROR
-    messages.add_message(request, level, f"{_(ACTION_WORDS[wish.action])}: {sentence(outcome.code, outcome.fields)}")
+    messages.add_message(
+        request, level, f"{_(ACTION_WORDS[wish.action]).rstrip('…')}: {sentence(outcome.code, outcome.fields)}"
+    )
     return redirect("job", key=outcome.job) if outcome.job else redirect(back)
 
 
 def _show(request: HttpRequest, wish: Wish, back: str, refusal: str, status: int = 200) -> HttpResponse:
     prepared = commands.prepare(wish)
-    context = {"wish": wish, "word": _(ACTION_WORDS[wish.action]), "next": back, "key": uuid.uuid4().hex}
+    context = {"wish": wish, "word": _(ACTION_WORDS[wish.action]).rstrip("…"), "next": back, "key": uuid.uuid4().hex}
     context |= {"effect": _(ACTION_EFFECTS[wish.action]), "refusal": refusal}
     if wish.action in ("move", "cleanup", "refresh"):
         context["choices"] = _choices(wish, prepared)

@@ -5,6 +5,7 @@ from django.shortcuts import render
 
 from webui.models import AuditEntry
 from webui.roles import Right, needs
+from webui.sentences import deed, result
 from webui.wording import clock
 
 SHOWN = 300
@@ -16,5 +17,5 @@ def page(request: HttpRequest) -> HttpResponse:
     entries = AuditEntry.objects.all()
     if wanted:
         entries = entries.filter(user__icontains=wanted) | entries.filter(target__icontains=wanted)
-    rows = [(clock(entry.at_ms), entry) for entry in entries[:SHOWN]]
+    rows = [(clock(entry.at_ms), deed(entry.action), result(entry.result), entry) for entry in entries[:SHOWN]]
     return render(request, "audit.html", {"rows": rows, "wanted": wanted})

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from webui import imports, restoring, wording
-from webui.commands import Actor
+from webui.commands import Actor, Outcome
 from webui.imports import Order
 from webui.models import Revision
 from webui.roles import Right, may, needs
@@ -28,9 +28,9 @@ def _kept(request: HttpRequest) -> list[restoring.KeptVersion]:
     return restoring.kept_versions() if may(request.user, Right.CONFIGURE) else []
 
 
-@needs(Right.SEE)
+@needs(Right.CONFIGURE)
 def one(request: HttpRequest, key: str) -> HttpResponse:
-    """The crm text of a revision, as a file."""
+    """The crm text of a revision, as a file; like the sheet that it came from, it may hold passwords."""
     revision = get_object_or_404(Revision, key=key)
     answer = HttpResponse(revision.crm_text, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="revision-{revision.number}.crm"'
@@ -49,8 +49,8 @@ def restore(request: HttpRequest, key: str) -> HttpResponse:
             return redirect("job", key=outcome.job)
         refusal = sentence(outcome.code, outcome.fields)
     proposal = restoring.proposal_of(key)
-    if isinstance(proposal, str):
-        messages.error(request, proposal)
+    if isinstance(proposal, Outcome):
+        messages.error(request, sentence(proposal.code, proposal.fields))
         return redirect("revisions")
     language = wording.language()
     refusing = [imports.problem_payload(each, language) for each in proposal.checked.refusing]

@@ -15,7 +15,7 @@ from webui import imports, wording
 from webui.commands import Actor, Outcome
 from webui.feed import feed
 from webui.models import Upload
-from webui.roles import Right, may, needs
+from webui.roles import Right, needs
 from webui.sentences import sentence
 
 
@@ -65,7 +65,7 @@ def _book(data: bytes, name: str) -> HttpResponse:
     return HttpResponse(data, content_type=kind, headers={"Content-Disposition": f'attachment; filename="{name}"'})
 
 
-@needs(Right.SEE)
+@needs(Right.CONFIGURE)
 def reading(request: HttpRequest, key: str) -> HttpResponse:
     get_object_or_404(Upload.objects.defer("content"), pk=key)
     return _show(request, key, request.GET.get("sheet", ""), "")
@@ -79,8 +79,8 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
     context["errors"] = sum(each["severity"] == "error" for each in problems)
     if not read.has_errors:
         proposal = imports.proposal_of(key, sheet)
-        if isinstance(proposal, str):
-            context["refusal"] = refusal or proposal
+        if isinstance(proposal, Outcome):
+            context["refusal"] = refusal or sentence(proposal.code, proposal.fields)
         else:
             context |= {
                 "proposal": proposal,
@@ -88,7 +88,6 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
                 "preview": proposal.preview,
                 "once": uuid.uuid4().hex,
                 "confirm_word": imports.confirm_word() if proposal.is_dangerous else "",
-                "may_apply": may(request.user, Right.CONFIGURE),
             }
     return render(request, "sheet.html", context, status=status)
 
@@ -140,7 +139,7 @@ def _grid(read: imports.Reading, problems: list[dict[str, str]]) -> dict[str, ob
     return {"columns": columns, "rows": rows}
 
 
-@needs(Right.SEE)
+@needs(Right.CONFIGURE)
 def annotated(request: HttpRequest, key: str) -> HttpResponse:
     """A copy of the sheet with its problems as cell comments and colours."""
     from webui.annotated import annotated_copy

@@ -164,7 +164,7 @@ def test_a_circle_refuses_the_sheet(agent, users, uploaded, by_hand):
     key = uploaded(GOOD + TWO_ORDERS)
     proposal = imports.proposal_of(key)
     assert [problem.code for problem in proposal.checked.refusing] == ["cib.order-circle"]
-    assert apply(users, key, proposal).code == "sheet.has-problems"
+    assert apply(users, key, proposal).code == "sheet.not-usable"
     assert not imports.payload_of(key, "", "en")["ok"]
 
 

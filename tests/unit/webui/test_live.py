@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from asgiref.sync import sync_to_async
 from asgiref.testing import ApplicationCommunicator
+from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 
 from hacluster.protocol import events
@@ -161,6 +162,14 @@ async def test_nobody_listens_without_a_login(agent, users):
 
     async with following(feed):
         communicator = await socket_of(AnonymousUser())
+        assert (await communicator.receive_output())["text"] == '{"type":"bye","reason":"login"}'
+        assert (await communicator.receive_output())["code"] == 4401
+
+
+async def test_a_user_without_a_role_does_not_listen(agent, users):
+    stranger = await sync_to_async(get_user_model().objects.create_user)("stranger", password="correct horse battery")
+    async with following(feed):
+        communicator = await socket_of(stranger)
         assert (await communicator.receive_output())["text"] == '{"type":"bye","reason":"login"}'
         assert (await communicator.receive_output())["code"] == 4401
 

@@ -1,10 +1,17 @@
 """Who reaches which page, and what every page carries."""
 
+import json
+
 import pytest
+from django.core.files.base import ContentFile
 from django.test import Client
 from django.urls import URLPattern
 
+from hacluster.protocol.messages import CibChange, FenceNode
 from hacluster.urls import urlpatterns
+from webui import commands
+from webui.commands import Actor
+from webui.models import Revision
 from webui.roles import NEEDED, Right, Role
 
 OPEN_TO_ALL = {"login", "logout", "set_language", "healthz", "metrics"}
@@ -142,3 +149,74 @@ def test_the_openapi_description_lists_the_actions(users, browser_of):
     paths = browser_of("viewer").get("/api/v1/openapi.json").json()["paths"]
     assert "/api/v1/actions" in paths
     assert "/api/v1/sheets/{key}/apply" in paths
+
+
+API = {
+    ("get", "/status"): Role.VIEWER,
+    ("get", "/live"): Role.VIEWER,
+    ("get", "/events"): Role.VIEWER,
+    ("get", "/configuration/problems"): Role.VIEWER,
+    ("get", "/jobs/{key}"): Role.VIEWER,
+    ("get", "/revisions"): Role.VIEWER,
+    ("get", "/audit"): Role.VIEWER,
+    ("post", "/tokens"): Role.VIEWER,
+    ("post", "/actions/preview"): Role.OPERATOR,
+    ("post", "/actions"): Role.OPERATOR,
+    ("post", "/problems/acknowledge"): Role.OPERATOR,
+    # Sheets hold passwords of fence devices.
+    ("post", "/sheets"): Role.ADMIN,
+    ("get", "/sheets/{key}"): Role.ADMIN,
+    ("post", "/sheets/{key}/apply"): Role.ADMIN,
+    ("post", "/users"): Role.ADMIN,
+    ("delete", "/users/{name}"): Role.ADMIN,
+}
+BODIES = {
+    "/actions/preview": {"action": "fence", "target": "pm01"},
+    "/actions": {"action": "fence", "target": "pm01", "digest": "", "key": "k"},
+    "/problems/acknowledge": {"problem": "p"},
+    "/sheets/{key}/apply": {"based_on": "0.1", "digest": "", "key": "k"},
+    "/users": {"name": "eve", "role": "admin", "password": "correct horse battery"},
+    "/tokens": {"name": "t"},
+}
+
+
+def test_the_table_of_rights_names_every_operation_of_the_api(browser_of):
+    paths = browser_of("viewer").get("/api/v1/openapi.json").json()["paths"]
+    assert {(method, path.removeprefix("/api/v1")) for path in paths for method in paths[path]} == set(API)
+
+
+def test_the_api_refuses_whoever_has_a_lesser_role(browser_of, agent):
+    clients = {Role[role.upper()]: browser_of(role) for role in ("viewer", "operator", "admin")}
+
+    def status(client, method, path):
+        url = "/api/v1" + path.replace("{key}", "none").replace("{name}", "admin")
+        if (method, path) == ("post", "/sheets"):
+            return client.post(url, {"file": ContentFile(b"x", "a.csv")}).status_code
+        return client.generic(method.upper(), url, json.dumps(BODIES.get(path, {})), "application/json").status_code
+
+    for (method, path), needed in API.items():
+        assert status(Client(), method, path) == 401
+        let_in = [role for role in clients if role < needed and status(clients[role], method, path) != 403]
+        assert let_in == [], f"{method} {path}"
+    assert [each for each in agent.asked if isinstance(each, CibChange | FenceNode)] == []
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_passwords_in_sheets_and_revisions_are_the_administrators_alone(role, users, browser_of):
+    secret = "#ファイル形式バージョン: 2.2\n,PROPERTY\n,,name,value\n,,password,geheim\n"
+    key = commands.keep_sheet(users["admin"], Actor("admin"), "a.csv", secret.encode())
+    Revision.objects.create(key="r1", at_ms=1, user="admin", source="a.csv", crm_text="password=geheim")
+    client = browser_of(role)
+    for page in (f"/sheets/{key}/", f"/sheets/{key}/annotated/", "/revisions/r1/", f"/api/v1/sheets/{key}"):
+        assert client.get(page).status_code == 403
+    for page in ("/sheets/", "/revisions/"):
+        assert f'href="/sheets/{key}' not in client.get(page).text
+        assert 'href="/revisions/r1' not in client.get(page).text
+    assert "geheim" in browser_of("admin").get(f"/sheets/{key}/").text
+
+
+def test_what_happened_is_told_in_the_readers_language(users, browser_of):
+    client = browser_of("admin")
+    client.post("/users/save/", {"name": "eve", "role": "viewer", "password": "correct horse battery"})
+    assert "User saved" in client.get("/audit/", headers={"accept-language": "en"}).text
+    assert "ユーザーの保存" in client.get("/audit/", headers={"accept-language": "ja"}).text

@@ -62,7 +62,7 @@ def test_a_revision_of_the_console_can_be_restored_too(agent, users):
     xml = to_xml(pair().configuration)
     Revision.objects.create(key="r1", at_ms=1, user="admin", node="pm01", source="a.xlsx", xml=xml)
     assert restoring.proposal_of("r1").differences == ()
-    assert restoring.proposal_of("nothing") == "there is no such revision"
+    assert restoring.proposal_of("nothing").code == "revision.unknown"
 
 
 def test_a_changed_configuration_since_the_difference_refuses(agent, users):
