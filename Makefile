@@ -10,7 +10,7 @@ PACKAGES := python3-venv git iproute2 iputils-ping iputils-arping procps psmisc 
 # What was set up is remembered by the contents it was made from, so a second call costs nothing.
 STAMP := $(VENV)/.set-up-$(shell cat requirements.txt pyproject.toml Makefile | sha256sum | cut -c1-16)
 
-.PHONY: help setup demo test check unit scenes sim sims golden packets lab lab-days browser bench soak
+.PHONY: help setup demo test check unit scenes sim sims fuzz golden packets lab lab-days browser bench soak
 
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -53,6 +53,9 @@ sim: setup ## one seed of the simulation: make sim SEED=18442
 
 sims: setup ## many seeds: make sims N=1000
 	@$(BIN)/python -m tests.simulation --seeds $(or $(N),1000)
+
+fuzz: setup ## mutated sheets, crm texts and documents: make fuzz N=200000 FIRST=0
+	@$(BIN)/python -m tests.property.fuzz $(or $(N),10000) $(or $(FIRST),0)
 
 lab: setup ## real agents in network namespaces (as root)
 	@$(BIN)/pytest tests/lab -rs

@@ -192,7 +192,18 @@ class _Assembly:
             self.lose(DUPLICATE_ID.at(statement.place, id=element.id, other=place))
             return False
         self._objects[element.id] = _Object(element, members, statement)
-        return True
+        # A container that is given as XML brings its members along.
+        fits = True
+        for child in element.children:
+            if self._is_resource(child):
+                fits = self._register_inside(child, element.id, statement) and fits
+        return fits
+
+    def _register_inside(self, element: Element, parent: str, statement: Statement) -> bool:
+        is_new = self._register(element, (), statement)
+        if is_new:
+            self._objects[element.id].parent = parent
+        return is_new
 
     def _merge_set(self, section: str, element: Element) -> None:
         """Statements of one set add up; the last value of a name wins."""

@@ -65,7 +65,7 @@ class _Printer:
 
     def all(self) -> Iterator[Printed]:
         everything = {
-            section: list(_with_members(self._section(section))) for section in dict.fromkeys(s for s, _ in _ORDER)
+            section: list(self._with_members(self._section(section))) for section in dict.fromkeys(s for s, _ in _ORDER)
         }
         for section, tags in _ORDER:
             for element in sorted((e for e in everything[section] if e.tag in tags), key=_sort_key):
@@ -84,6 +84,22 @@ class _Printer:
                 yield self._one(element)
         for element in sorted(self._section("alerts").all("alert"), key=_sort_key):
             yield self._one(element)
+
+    def _with_members(self, section: Element) -> Iterator[Element]:
+        """Every object of a section; the members of a container stand for themselves, unless its XML holds them."""
+        for element in section.children:
+            if element.tag == COMMENT:
+                continue
+            yield element
+            if element.tag in ("group", "clone", "master", "bundle") and self._can_say(element):
+                yield from self._with_members(element)
+
+    def _can_say(self, element: Element) -> bool:
+        try:
+            self._print(_without_comments(element))
+        except CantSay:
+            return False
+        return True
 
     def _one(self, element: Element) -> Printed:
         return self._guarded(element, element.tag, self._print)
@@ -154,15 +170,6 @@ def _comment(text: str) -> str:
     return text.strip() if text.strip().startswith("#") else f"# {text.strip()}"
 
 
-def _with_members(section: Element) -> Iterator[Element]:
-    for element in section.children:
-        if element.tag == COMMENT:
-            continue
-        yield element
-        if element.tag in ("group", "clone", "master", "bundle"):
-            yield from _with_members(element)
-
-
 def _without_comments(element: Element) -> Element:
     return element.with_children(tuple(child for child in element.children if child.tag != COMMENT))
 
@@ -178,7 +185,7 @@ def _print_xml(element: Element) -> str:
 def _made_ids_last(element: Element, owner: str) -> Element:
     """crmsh writes the ids that it made from the owner's behind all other attributes."""
     attributes = dict(element.attributes)
-    if element.id.startswith(owner) and element.tag not in ("resource_ref", "obj_ref", "recipient"):
+    if owner and element.id.startswith(owner) and element.tag not in ("resource_ref", "obj_ref", "recipient"):
         attributes["id"] = attributes.pop("id")
     children = element.mapping_children(lambda child: _made_ids_last(child, owner)).children
     return Element(element.tag, attributes, children, element.text)

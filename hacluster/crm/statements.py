@@ -17,7 +17,7 @@ from hacluster.crm.constraints import colocation, location, order, ticket
 from hacluster.crm.ids import Ids
 from hacluster.crm.reading import Context, Read
 from hacluster.crm.rules import attribute_set, nvpair
-from hacluster.crm.words import MISSING, UNEXPECTED, Words, description
+from hacluster.crm.words import ID_PATTERN, MISSING, UNEXPECTED, Words, description
 
 TWO_CHILDREN = ProblemKind(
     "crm.two-children",
@@ -293,9 +293,10 @@ def _pairs(words: Words, stop: frozenset[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     while not words.at_end and words.next not in stop:
         name, equals, value = words.take().partition("=")
-        if not equals:
-            words.fail(UNEXPECTED, word=name, cure=f"{name}=VALUE")
-        found[name.lstrip("$")] = value
+        name = name.lstrip("$")
+        if not equals or not ID_PATTERN.fullmatch(name):
+            words.fail(UNEXPECTED, word=name, cure="NAME=VALUE")
+        found[name] = value
     return found
 
 

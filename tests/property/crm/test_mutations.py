@@ -1,8 +1,8 @@
-"""Mutated crm texts, a few at every run (python -m tests.property.crm.fuzz for many), and what the many once found."""
+"""What mutated crm texts once found (`make fuzz` runs many, tests/property/test_fuzz.py a few)."""
 
 import pytest
 
-from hacluster.cib.model import Cib
+from hacluster.cib.model import Cib, Element
 from hacluster.crm.apply import Mode, load
 from hacluster.crm.parser import parse
 from hacluster.crm.printer import show
@@ -11,10 +11,6 @@ from tests.property.crm import fuzz
 
 def codes(text: str) -> list[str]:
     return [problem.code for problem in parse(text).problems]
-
-
-def test_no_mutation_of_a_good_text_escapes_as_an_exception_or_takes_long():
-    assert fuzz.run(range(500)) == []
 
 
 def test_the_texts_that_are_mutated_are_good_themselves():
@@ -80,3 +76,22 @@ def _with_name(name: str) -> str:
 @pytest.mark.parametrize("words", ["( a )] b", '( a "" ) b', "( a ([ b )", "[ a ) b", "a ) b", '"" a b'])
 def test_brackets_that_do_not_match_are_an_error(words):
     assert "crm.bracket" in codes(f"primitive a Dummy\nprimitive b Dummy\norder o Mandatory: {words} a\n")
+
+
+def test_a_group_that_is_printed_as_xml_keeps_its_members_inside_and_they_can_be_named():
+    text = "primitive a Dummy\nprimitive b Dummy\ngroup g a b meta x¥=1\nlocation l a 5: n\n"
+    loaded = load(Cib.empty(), text, Mode.UPDATE)
+    printed = show(loaded.cib.configuration)
+    assert "primitive a" not in printed
+    again = load(Cib.empty(), printed, Mode.UPDATE)
+    assert again.cib.configuration == loaded.cib.configuration
+
+
+@pytest.mark.parametrize("name", ["}port", "a b", "1"])
+def test_a_bundles_attribute_that_is_no_xml_name_is_refused(name):
+    assert codes(f'bundle b docker "{name}=1"\n') == ["crm.unexpected"]
+
+
+def test_an_object_without_an_id_is_printed_all_the_same():
+    clone = Element("clone", {}, (Element("zz"), Element("meta_attributes", {}, (Element("nvpair", {"name": " "}),))))
+    assert "<zz/>" in show(Element("configuration", {}, (Element("resources", {}, (clone,)),)))

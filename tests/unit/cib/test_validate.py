@@ -62,7 +62,7 @@ def test_a_sound_configuration_has_no_findings():
 MISTAKES = [
     # names
     (
-        xml('<group id="g"><primitive id="x" type="D" class="lsb"/></group>') + '\nxml <tag id="x"/>',
+        xml('<primitive id="x" type="D" class="lsb"><meta_attributes id="x"/></primitive>'),
         "duplicate-id",
         "x",
     ),
