@@ -213,9 +213,12 @@ def with_resource_history(cib: Cib, uname: str, resource: str, history: Element 
     return cib if changed is resources else with_history(cib, uname, _with_child(lrm, changed))
 
 
-def without_resource_history(cib: Cib, uname: str, resource: str) -> Cib:
-    """The CIB in which the node has never heard of the resource."""
-    return with_resource_history(cib, uname, resource, None)
+def with_resource_histories(cib: Cib, uname: str, histories: tuple[Element, ...]) -> Cib:
+    """The CIB with all `<lrm_resource>` of a node replaced."""
+    state = node_state(cib, uname) or Element("node_state", {"id": node_ids(cib).get(uname, uname), "uname": uname})
+    lrm = state.find("lrm") or Element("lrm", {"id": state.id})
+    resources = lrm.find("lrm_resources") or Element("lrm_resources")
+    return with_history(cib, uname, _with_child(lrm, resources.with_children(histories)))
 
 
 def _with_child(parent: Element, child: Element) -> Element:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
-
-from hacluster.cib.model import Cib, Element
+from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.status import (
     FAIL_COUNT,
     LAST_FAILURE,
@@ -21,8 +19,7 @@ from hacluster.cib.status import (
     transient_attributes,
     with_attributes,
     with_node_state,
-    with_operation,
-    without_resource_history,
+    with_resource_histories,
 )
 from hacluster.scheduler.graph import Action, ActionKind, TransitionGraph
 
@@ -70,91 +67,132 @@ def in_order(graph: TransitionGraph) -> list[Action]:
 
 def apply(cib: Cib, graph: TransitionGraph, now: float = 0.0, failures: Mapping[tuple[str, str], int] = {}) -> Cib:
     """Carry the graph out. `failures`: (`RSC_OP_INTERVAL`, node) -> exit code; what comes after a failure is left."""
+    if not graph.actions:
+        return cib
     blocked: set[int] = set()
     call_id = _highest_call(cib)
     needs: dict[int, list[int]] = {}
     for first, then in graph.orderings:
         needs.setdefault(then, []).append(first)
+    paper = _Paper(cib, now)
     for action in in_order(graph):
-        if any(first in blocked for first in needs.get(action.id, [])):
+        if blocked and any(first in blocked for first in needs.get(action.id, [])):
             blocked.add(action.id)
             continue
         call_id += 1
         rc = failures.get((action.task_key, action.node), action.expected_rc)
-        cib = carry_out(cib, action, rc, call_id, now)
+        paper.carry_out(action, rc, call_id)
         if rc != action.expected_rc:
             blocked.add(action.id)
-    return cib
+    return paper.cib()
 
 
-def carry_out(cib: Cib, action: Action, rc: int, call_id: int, now: float = 0.0) -> Cib:
-    """One action with its exit code."""
-    if action.kind is ActionKind.FENCE:
-        if action.detail == "on":
-            return with_attributes(cib, action.node, {"#node-unfenced": str(int(now) or 1)})
-        return fenced(cib, action.node)
-    if action.pseudo:
-        return cib
-    action = _as_history_names_it(cib, action)
-    match action.kind:
-        case ActionKind.SHUTDOWN:
-            return left_cleanly(cib, action.node)
-        case ActionKind.DELETE:
-            return without_resource_history(cib, action.node, action.resource)
-        case ActionKind.CLEAR_FAILCOUNT:
-            return without_failures(cib, action.node, action.resource)
-        case ActionKind.CANCEL:
-            return with_operation(cib, action.node, _identity(action), None, _recurring(cib, action))
-        case kind if kind in _OPERATIONS:
-            entry = _entry(action, rc, call_id, now)
-            return with_operation(cib, action.node, _identity(action), entry, _outdated(cib, action))
-    return cib
+class _Paper:
+    """The CIB on which actions are carried out; histories become a tree again only at the end."""
+
+    def __init__(self, cib: Cib, now: float) -> None:
+        self._cib = cib
+        self._now = now
+        self._histories: dict[str, _History] = {}
+
+    def cib(self) -> Cib:
+        """The CIB with everything that has been carried out."""
+        for node, history in self._histories.items():
+            self._cib = history.written(self._cib, node)
+        self._histories.clear()
+        return self._cib
+
+    def carry_out(self, action: Action, rc: int, call_id: int) -> None:
+        """One action with its exit code."""
+        match action.kind:
+            case ActionKind.FENCE if action.detail == "on":
+                self._cib = with_attributes(self._cib, action.node, {"#node-unfenced": str(int(self._now) or 1)})
+            case ActionKind.FENCE:
+                self._forget(action.node)
+            case _ if action.pseudo:
+                return
+            case ActionKind.SHUTDOWN:
+                self._forget(action.node)
+            case ActionKind.CLEAR_FAILCOUNT:
+                name = self._history(action.node).name_of(action.resource)
+                self._cib = without_failures(self._cib, action.node, name)
+            case ActionKind.DELETE | ActionKind.CANCEL:
+                self._history(action.node).lose(action)
+            case kind if kind in _OPERATIONS:
+                self._history(action.node).note(action, rc, call_id, self._now)
+
+    def _history(self, node: str) -> _History:
+        if node not in self._histories:
+            self._cib = with_node_state(self._cib, node, {})
+            self._histories[node] = _History(node_state(self._cib, node) or NOTHING)
+        return self._histories[node]
+
+    def _forget(self, node: str) -> None:
+        self._histories.pop(node, None)
+        self._cib = left_cleanly(self._cib, node)
 
 
-def _as_history_names_it(cib: Cib, action: Action) -> Action:
-    """The action under the name its history already has: an anonymous instance may stand there with a number."""
-    state = node_state(cib, action.node)
-    names = [] if state is None else [entry.id for entry in history_of(state)]
-    if not action.resource or action.resource in names:
-        return action
-    numbered = [name for name in names if name.rpartition(":")[0] == action.resource]
-    return msgspec.structs.replace(action, resource=numbered[0]) if numbered else action
+class _History:
+    """What one node says of its resources, in its order."""
+
+    def __init__(self, state: Element) -> None:
+        self._entries: dict[str, Element] = {}
+        self._numbered: dict[str, str] = {}
+        """name without a number -> the first instance that stands there with one"""
+        for entry in history_of(state):
+            self._put(entry)
+        self._is_changed = False
+
+    def _put(self, entry: Element) -> None:
+        if entry.id not in self._entries:
+            self._numbered.setdefault(entry.id.rpartition(":")[0], entry.id)
+        self._entries[entry.id] = entry
+        self._is_changed = True
+
+    def name_of(self, resource: str) -> str:
+        """The name its history already has: an anonymous instance may stand there with a number."""
+        return resource if resource in self._entries else self._numbered.get(resource, resource)
+
+    def note(self, action: Action, rc: int, call_id: int, now: float) -> None:
+        """The operation's result; a stop takes the place of all that was."""
+        name = self.name_of(action.resource)
+        known = self._entries.get(name) or Element("lrm_resource", _identity(action, name))
+        result = _result(action, name, rc, call_id, now)
+        kept = () if action.kind is ActionKind.STOP else known.children
+        place = next((place for place, one in enumerate(kept) if one.id == result.id), len(kept))
+        self._put(known.with_children((*kept[:place], result, *kept[place + 1 :])))
+
+    def lose(self, action: Action) -> None:
+        """The whole history of a resource, or of its recurring monitor with this interval."""
+        name = self.name_of(action.resource)
+        if action.kind is ActionKind.DELETE:
+            self._is_changed = self._entries.pop(name, None) is not None or self._is_changed
+            self._numbered = {}
+            for other in self._entries:
+                self._numbered.setdefault(other.rpartition(":")[0], other)
+            return
+        known = self._entries.get(name) or Element("lrm_resource", _identity(action, name))
+        wanted = ("monitor", str(action.interval_ms))
+        kept = (one for one in known.children if (one.get("operation"), one.get("interval")) != wanted)
+        self._put(known.with_children(tuple(kept)))
+
+    def written(self, cib: Cib, node: str) -> Cib:
+        """The CIB with this history in it."""
+        return with_resource_histories(cib, node, tuple(self._entries.values())) if self._is_changed else cib
 
 
-def _identity(action: Action) -> dict[str, str]:
-    named = {"id": action.resource, "class": action.standard, "provider": action.provider, "type": action.type}
+def _identity(action: Action, name: str) -> dict[str, str]:
+    named = {"id": name, "class": action.standard, "provider": action.provider, "type": action.type}
     return {name: value for name, value in named.items() if value}
 
 
-def _recurring(cib: Cib, action: Action) -> list[str]:
-    """The entries of the recurring monitor with this interval."""
-    state = node_state(cib, action.node)
-    found = [] if state is None else [entry for entry in history_of(state) if entry.id == action.resource]
-    wanted = ("monitor", str(action.interval_ms))
-    return [
-        op.id
-        for entry in found
-        for op in entry.all("lrm_rsc_op")
-        if (op.get("operation"), op.get("interval")) == wanted
-    ]
-
-
-def _outdated(cib: Cib, action: Action) -> list[str]:
-    """The entries that no longer hold once the resource has been stopped there."""
-    state = node_state(cib, action.node)
-    if state is None or action.kind is not ActionKind.STOP:
-        return []
-    kept = [entry for entry in history_of(state) if entry.id == action.resource]
-    return [op.id for entry in kept for op in entry.all("lrm_rsc_op")]
-
-
-def _entry(action: Action, rc: int, call_id: int, now: float) -> Element:
+def _result(action: Action, resource: str, rc: int, call_id: int, now: float) -> Element:
     name = _OPERATIONS[action.kind]
     key = f"{action.id}:0:{action.expected_rc}:{UUID}"
     status = 0 if rc == action.expected_rc else 4
     attributes = {
-        "id": f"{action.resource}_{name}_{action.interval_ms}",
-        "operation_key": f"{action.resource}_{name}_{action.interval_ms}",
+        "id": f"{resource}_{name}_{action.interval_ms}",
+        "operation_key": f"{resource}_{name}_{action.interval_ms}",
         "operation": name,
         "crm-debug-origin": "crm_simulate",
         "crm_feature_set": "3.16.2",
@@ -175,7 +213,8 @@ def _highest_call(cib: Cib) -> int:
     calls = [0]
     for state in node_states(cib):
         for entry in history_of(state):
-            calls += [int(op.get("call-id", "0")) for op in entry.all("lrm_rsc_op") if op.get("call-id").isdecimal()]
+            found = (op.attributes.get("call-id", "") for op in entry.children)
+            calls += [int(number) for number in found if number.isdecimal()]
     return max(calls)
 
 
@@ -232,7 +271,9 @@ def operation_failed(cib: Cib, task_key: str, node: str, rc: int, now: float) ->
         interval_ms=int(interval),
         digests=_digests_of(cib, node, resource, task_key),
     )
-    cib = carry_out(cib, action, rc, _highest_call(cib) + 1, now)
+    paper = _Paper(cib, now)
+    paper.carry_out(action, rc, _highest_call(cib) + 1)
+    cib = paper.cib()
     is_failure = rc != 0 and not (name == "monitor" and interval == "0" and rc in (7, 8))
     return _counted(cib, node, f"{resource}#{name}_{interval}", now) if is_failure else cib
 
