@@ -267,6 +267,7 @@ def tie_replicas(cluster: Cluster) -> None:
     for resource in cluster.everything():
         if not (resource.bundle is not None and resource.bundle.child in (resource, resource.clone)):
             _keep_out(resource, inside)
+    _look_inside(cluster)
     for bundle in cluster.resources:
         for replica in bundle.replicas:
             _find_host(cluster, replica, next(iter(replica.container.active), None))
@@ -288,6 +289,19 @@ def _keep_out(resource: Resource, inside: set[int]) -> None:
     resource.never_probed_on |= inside
     for index in inside:
         resource.scores.pop(index, None)
+
+
+def _look_inside(cluster: Cluster) -> None:
+    """Parts of bundles are looked for inside of all containers that come after them in the configuration."""
+    known: set[int] = set()
+    for bundle in sorted(cluster.resources, key=lambda one: one.order):
+        for replica in bundle.replicas:
+            for part in (replica.address, replica.container):
+                if part is not None:
+                    unknown = {index for index in part.never_probed_on - known if cluster.nodes[index].is_listed}
+                    part.never_probed_on -= unknown
+            if replica.node is not None:
+                known.add(replica.node)
 
 
 def _find_host(cluster: Cluster, replica: Replica, index: int | None) -> None:

@@ -130,7 +130,8 @@ def hold_back_unsafe_starts(plan: Plan) -> None:
     cluster = plan.cluster
     if not cluster.options.fencing_enabled:
         return
-    if all(not node.is_unclean or node.index in plan.fences for node in cluster.nodes):
+    lost = (node for node in cluster.nodes if node.is_unclean and node.kind is not NodeKind.GUEST)
+    if all(node.index in plan.fences for node in lost):
         return
     for draft in plan.all:
         is_device = draft.resource is not None and draft.resource.agent[0] == STONITH

@@ -26,6 +26,7 @@ from hacluster.scheduler.reading import (
 )
 from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, tie_orphan
 from hacluster.scheduler.unpack import Maker, unpack
+from hacluster.scheduler.values import is_true
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
 
@@ -116,13 +117,11 @@ def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Eleme
         for node, state in ready:
             waiting.remove((node, state))
             judged.add(node.index)
-            judge_remote(cluster, node)
-            _read_node(cluster, maker, node, state)
+            _meet_remote(cluster, maker, node, state)
     if cluster.options.fencing_enabled:
         for node, state in waiting:
             judged.add(node.index)
-            judge_remote(cluster, node)
-            _read_node(cluster, maker, node, state)
+            _meet_remote(cluster, maker, node, state)
     for node in cluster.nodes:
         if node.kind is NodeKind.CLUSTER:
             continue
@@ -130,6 +129,18 @@ def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Eleme
             node.connection.next_role = Role.STOPPED
         if node.index not in judged:
             judge_remote(cluster, node)
+
+
+def _meet_remote(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
+    judge_remote(cluster, node)
+    if not node.requires_reset:
+        node.is_unclean = node.is_unseen = False
+    asked = node.attributes.get
+    node.is_standby = is_true(asked("standby", ""))
+    node.is_shutting_down = node.is_shutting_down or asked("shutdown", "0") not in ("", "0")
+    is_held = node.connection is not None and not node.connection.is_managed
+    node.is_in_maintenance = is_held or is_true(asked("maintenance", ""))
+    _read_node(cluster, maker, node, state)
 
 
 def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
@@ -183,12 +194,16 @@ def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> 
         exact = cluster.by_id.get(entry.id)
         return exact if exact is not None and exact.id == entry.id else _orphan(cluster, maker, entry)
     found = _instance_on(clone, sample.base_id, node)
-    is_everywhere = clone.clone_max == len(cluster.nodes)
-    is_lost = not node.is_online or node.is_unclean
-    if found is not None and found.requires in ("quorum", "nothing") and is_lost and not is_everywhere:
+    if found is not None and found.requires in ("quorum", "nothing") and _is_forgone(cluster, clone, node):
         # Nobody waits for such a node: what it had must not use up an instance that could start elsewhere.
         found = None
     return found or _spare_instance(maker, clone, sample.base_id)
+
+
+def _is_forgone(cluster: Cluster, clone: Resource, node: Node) -> bool:
+    """A node that is off or unclean, where there are fewer instances than nodes; a guest can always be restarted."""
+    is_off = (not node.is_online or node.is_unclean) and node.kind is not NodeKind.GUEST
+    return is_off and clone.clone_max != len(cluster.nodes)
 
 
 def _orphan(cluster: Cluster, maker: Maker, entry: Element) -> Resource:
@@ -448,14 +463,8 @@ def _conclude(reading: Reading) -> None:
     if any(op.status != STATUS_PENDING or not op.is_probe for op in resource.history[node.index]):
         _remember_known(resource, node)
     is_running = reading.role > Role.STOPPED
-    is_lost = not node.is_online and not node.is_in_maintenance and cluster.options.fencing_enabled
-    if is_running and is_lost and node.kind is NodeKind.GUEST:
-        resource.is_failed = resource.must_stop = True
-    if is_running and is_lost and node.kind is NodeKind.REMOTE and node.connection is not None:
-        # It is fenced only if its connection can't start anywhere.
-        node.is_unseen = not node.connection.is_failed
-    if is_running and is_lost and resource.is_managed:
-        mark_unclean(node, f"{resource.shown_id} is thought to be active there")
+    if is_running and resource.is_managed and not (node.is_online or node.is_in_maintenance):
+        _assume_the_worst(cluster, resource, node)
     found = OnFail.IGNORE if node.is_unclean else reading.on_fail
     match found:
         case OnFail.DEMOTE:
@@ -480,6 +489,9 @@ def _conclude(reading: Reading) -> None:
         case OnFail.RECOVER if is_running:
             resource.is_failed = resource.must_stop = True
             resource.failed_on.add(node.index)
+    if resource.is_failed and resource.connects_to is not None:
+        # A connection that broke is no proof of anything: an unclean node behind it is fenced in any case.
+        cluster.nodes[resource.connects_to].is_unseen = False
     if not is_running:
         return
     add_running(cluster, resource, node, reading.role)
@@ -488,6 +500,18 @@ def _conclude(reading: Reading) -> None:
         resource.failed_on.add(node.index)
         if found not in (OnFail.DEMOTE, OnFail.BLOCK):
             resource.must_stop = True
+
+
+def _assume_the_worst(cluster: Cluster, resource: Resource, node: Node) -> None:
+    """It may still run where nobody can ask. A guest is fenced by a restart of what it is, with or without devices."""
+    if node.kind is NodeKind.GUEST:
+        resource.is_failed = resource.must_stop = True
+    elif not cluster.options.fencing_enabled:
+        return
+    if node.kind is NodeKind.REMOTE and node.connection is not None:
+        # It is fenced only if its connection can't start anywhere.
+        node.is_unseen = node.is_unseen or not node.connection.is_failed
+    mark_unclean(node, f"{resource.shown_id} is thought to be active there")
 
 
 def _reset_remote(reading: Reading) -> None:

@@ -11,6 +11,8 @@ from hacluster.cib.status import Operation
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.on_fail import configured_operation
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan
+from hacluster.scheduler.reading import mark_unclean
+from hacluster.scheduler.remotes import is_out_of_reach
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
 
@@ -173,6 +175,9 @@ def draft_probes(plan: Plan) -> None:
     cluster = plan.cluster
     if not cluster.options.enable_startup_probes:
         return
+    for node in cluster.nodes:
+        if not node.is_online and is_out_of_reach(cluster, node):
+            mark_unclean(node, "the connection is unrecoverable")
     nodes = [node for node in cluster.nodes if node.is_online and not node.is_unclean and node.is_searched]
     prober = _Prober(plan)
     open_questions = [resource for resource in cluster.resources if not prober.is_known_on_all(resource, nodes)]
@@ -210,7 +215,7 @@ class _Prober:
         match resource.variant:
             case Variant.PRIMITIVE:
                 self._probe_primitive(resource, node)
-            case Variant.CLONE if not resource.is_unique:
+            case Variant.CLONE if not resource.is_unique and resource.bundle is None:
                 here = (child for child in resource.children if node.index in child.homes_next)
                 first = min(resource.children, key=lambda one: (len(one.id), one.id), default=None)
                 asked = next(here, None) or first

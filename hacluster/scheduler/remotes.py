@@ -106,6 +106,10 @@ def tie_connections(cluster: Cluster) -> None:
         node.connection, resource.connects_to = resource, node.index
         if resource.container is not None:
             resource.container.hosts_guest = True
+        elif cluster.options.fencing_enabled and cluster.options.startup_fencing:
+            # Until it is heard of, or its connection can start, the worst is assumed.
+            node.is_unclean = node.is_unseen = True
+            node.fence_reason = "node is unclean"
 
 
 def _parameter(element: Element, name: str) -> str:
@@ -239,6 +243,12 @@ def link_state(cluster: Cluster, node: Node) -> Link:
     if len(connection.active) > 1 and connection.migrating is not None:
         return Link.RESTING
     return Link.ALIVE
+
+
+def is_out_of_reach(cluster: Cluster, node: Node) -> bool:
+    """Whether a remote node's connection failed for good, so that nobody knows what is there."""
+    is_remote = node.kind is NodeKind.REMOTE and node.connection is not None
+    return is_remote and link_state(cluster, node) is Link.FAILED
 
 
 # ---------------------------------------------------------------- order

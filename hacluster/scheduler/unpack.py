@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from hacluster.cib.model import NOTHING, SCORE_INFINITY, Cib, Element
 from hacluster.cib.status import node_states, transient_attributes
 from hacluster.scheduler import bundles
-from hacluster.scheduler.bundles import Bundle, read_bundle
+from hacluster.scheduler.bundles import Bundle, guest_names, read_bundle
 from hacluster.scheduler.remotes import REMOTE_AGENT, connection_of, names_in, tie_connections
 from hacluster.scheduler.values import NOTHING_ASKED, boolean, duration_ms, is_true, rule_applies, score
 from hacluster.scheduler.words import in_natural_order
@@ -98,6 +98,7 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
     states = _states_by_node(cib)
     configured = [entry for entry in cib.section("nodes").all("node") if entry.get("type", "member") != "ping"]
     kinds = names_in(cib)
+    bundled = guest_names(cib)
     known = {entry.get("uname") for entry in configured}
     configured += [Element("node", {"id": name, "uname": name}) for name in kinds if name not in known]
     nodes = []
@@ -110,7 +111,8 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         if state is not None:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
-        if node.kind is not NodeKind.CLUSTER:
+        node.is_listed, node.is_in_bundle = entry.get("uname") in known, entry.get("uname") in bundled
+        if node.kind is NodeKind.GUEST or (node.kind is NodeKind.REMOTE and options.fencing_enabled):
             node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
         if node.kind is NodeKind.CLUSTER:
             _judge_node(node, state, options, now)
@@ -133,15 +135,11 @@ def _own_attributes(node: Node, entry: Element, options: Options, now: float) ->
 
 
 def _judge_remote(node: Node, state: Element | None) -> None:
-    """What its own state says; whether it is there, its connection tells."""
-    node.is_standby = is_true(node.attributes.get("standby", ""))
-    node.is_in_maintenance = is_true(node.attributes.get("maintenance", ""))
-    node.is_shutting_down = node.attributes.get("shutdown", "0") not in ("", "0")
+    """What its own state says; whether it is there, and may be used, is told by its connection."""
     if state is not None:
         node.was_seen = True
         node.was_fenced = is_true(state.get("node_fenced")) or state.get("node_fenced").isdecimal()
         node.was_fenced = node.was_fenced and state.get("node_fenced") != "0"
-        node.is_in_maintenance = node.is_in_maintenance or is_true(state.get("node_in_maintenance"))
 
 
 def _states_by_node(cib: Cib) -> dict[str, Element]:
@@ -280,6 +278,9 @@ class Maker:
         self._metas: dict[tuple[int, int], dict[str, str]] = {}
         self._operations: dict[int, list[OperationConfig]] = {}
         """element -> its operations; elements are known by identity, as long as their resources are there"""
+        inside = (node for node in cluster.nodes if node.kind is NodeKind.GUEST and not node.is_listed)
+        self._still_to_come = {node.index for node in inside if node.is_in_bundle}
+        """Nodes of bundles that nothing but the bundle itself tells of: clones before it don't count them."""
 
     def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
         variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
@@ -381,7 +382,7 @@ class Maker:
         )
 
     def _read_clone(self, resource: Resource, element: Element) -> None:
-        meta, node_count = resource.meta, len(self._cluster.nodes)
+        meta, node_count = resource.meta, len(self._cluster.nodes) - len(self._still_to_come)
         resource.is_promotable = element.tag == "master" or is_true(meta.get("promotable", ""))
         resource.clone_node_max = max(1, score(meta.get("clone-node-max", "1"), 1))
         resource.is_unique = boolean(meta.get("globally-unique", ""), resource.clone_node_max > 1)
@@ -450,6 +451,7 @@ class Maker:
             instance.stickiness = child.stickiness
             if replica.connection is not None:
                 replica.node = self._cluster.by_uname[replica.connection.id].index
+                self._still_to_come.discard(replica.node)
 
     def make_orphan(self, entry: Element) -> Resource:
         """A resource that runs, or ran, but isn't configured any more."""

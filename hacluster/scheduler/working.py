@@ -64,6 +64,9 @@ class Node(msgspec.Struct, eq=False):
     """Of a remote or guest node: the resource that connects to it."""
     requires_reset: bool = False
     was_fenced: bool = False
+    is_in_bundle: bool = False
+    is_listed: bool = True
+    """Whether the configuration's nodes name it; others come with their connection."""
     was_online: bool = False
     """Whether it was there when the status was written; a remote node's connection may bring it back."""
     is_unseen: bool = False

@@ -21,10 +21,10 @@ _SCORES = ("INFINITY", "-INFINITY", "100", "50", "-50", "1000", "10")
 
 def cluster(seed: int) -> Cib:
     """The same cluster for the same seed."""
-    return _Drawing(Random(seed)).cib()
+    return Drawing(Random(seed)).cib()
 
 
-class _Drawing:
+class Drawing:
     def __init__(self, luck: Random) -> None:
         self._luck = luck
         self._nodes = [f"node{number}" for number in range(1, luck.randint(2, 5) + 1)]
