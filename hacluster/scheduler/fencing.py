@@ -28,7 +28,7 @@ def draft_fencing_and_shutdowns(plan: Plan) -> None:
             continue
         if node.is_unclean and is_managed and can_fence(cluster, node):
             fence = plan.add(Draft(ActionKind.FENCE, "fence", None, node, detail=cluster.options.fence_action))
-            fence.reason = node.fence_reason
+            fence.reason = node.fence_reason or "node is unclean"
             plan.fences[node.index] = fence
             _link_fence(plan, fence, node)
             if node.is_dc:

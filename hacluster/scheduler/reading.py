@@ -80,7 +80,7 @@ def mark_unclean(node: Node, reason: str) -> None:
         if connection is not None and not connection.is_managed:
             return
         node.requires_reset = True
-    if not node.is_unclean:
+    if not node.is_unclean or not node.fence_reason:
         node.is_unclean, node.fence_reason = True, reason
 
 

@@ -109,7 +109,6 @@ def tie_connections(cluster: Cluster) -> None:
         elif cluster.options.fencing_enabled and cluster.options.startup_fencing:
             # Until it is heard of, or its connection can start, the worst is assumed.
             node.is_unclean = node.is_unseen = True
-            node.fence_reason = "node is unclean"
 
 
 def _parameter(element: Element, name: str) -> str:
