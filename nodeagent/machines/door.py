@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hacluster.cib import operations
+from hacluster.cib.checks.references import repeated_ids
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Cib, Element
 from hacluster.cib.status import node_state
@@ -231,7 +232,7 @@ class Door(Machine):
 
     def _change_cib(self, change: say.CibChange, user: str, origin: str, reply: ReplyTo) -> None:
         draft = self._replication.draft
-        outcome = operations.carry_out(draft, change)
+        outcome = checked(draft, operations.carry_out(draft, change), change.kind)
         if not isinstance(outcome, Cib):
             first = outcome[0]
             reason = "; ".join(problem.line() for problem in outcome)
@@ -345,6 +346,17 @@ class Door(Machine):
 
 def cib_document(cib: Cib) -> say.CibDocument:
     return say.CibDocument(xml=to_xml(cib, indent=0).encode(), version=cib.version)
+
+
+def checked(draft: Cib, outcome: operations.Outcome, kind: say.CibOperationKind) -> operations.Outcome:
+    """A whole document leaves the status of the running cluster as it is; an id given twice refuses the change."""
+    if not isinstance(outcome, Cib) or outcome.configuration is draft.configuration:
+        return outcome
+    if repeated := repeated_ids(draft.configuration, outcome.configuration):
+        return tuple(repeated)
+    # A saved or hand-made document knows nothing of what runs now: with its status members would count as unclean.
+    is_whole = kind in (say.CibOperationKind.REPLACE, say.CibOperationKind.ERASE) and outcome.status is not draft.status
+    return outcome.with_status(draft.status) if is_whole else outcome
 
 
 def exit_code_of(code: str) -> int:

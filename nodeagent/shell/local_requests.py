@@ -35,6 +35,7 @@ from hacluster.protocol.messages import (
 )
 from nodeagent.shell import fence_agents
 from nodeagent.shell.disk import Disk
+from nodeagent.shell.fence_agents import external
 from nodeagent.shell.log import Log
 from nodeagent.shell.monitors import Monitors
 from nodeagent.shell.resource_agents import AgentCall, ResourceAgents, installed_agents
@@ -132,7 +133,9 @@ def _document(version: CibVersion, cib: Cib | None) -> Reply:
 
 
 def _agents(standard: str, provider: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple(agent for agent in installed_agents() if standard in ("", agent[0]) and provider in ("", agent[1]))
+    own_plugins = [("stonith", "", name) for name in (*external.shipped(), "meatware")]
+    agents = (*installed_agents(), *own_plugins)
+    return tuple(agent for agent in agents if standard in ("", agent[0]) and provider in ("", agent[1]))
 
 
 def _done_or_refused(problem: Problem | None) -> Reply:

@@ -22,6 +22,8 @@ from hacluster.protocol.client import AgentUnreachable, AsyncClient, Client
 from hacluster.protocol.messages import (
     AgentInfo,
     AgentInfoQuery,
+    AgentList,
+    AgentListQuery,
     CibChange,
     CibChanged,
     CibDocument,
@@ -221,6 +223,12 @@ async def test_a_journal_entry_reaches_the_other_node(pair: Pair) -> None:
                 break
             await asyncio.sleep(0.01)
     assert [(entry.origin, entry.seq) for entry in entries.entries] == [("pm01", 1)]
+
+
+async def test_the_agent_lists_the_fence_plugins_that_it_brings_along(pair: Pair) -> None:
+    reply = await pair.ask("pm01", AgentListQuery(standard="stonith"))
+    assert isinstance(reply, AgentList)
+    assert {kind for _, _, kind in reply.agents} == {"external/ssh", "external/stonith-helper", "meatware"}
 
 
 async def test_a_second_agent_with_the_same_folder_refuses_to_start(pair: Pair) -> None:

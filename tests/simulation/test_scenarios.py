@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
+
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.protocol import messages as say
 from hacluster.scheduler.schedule import schedule
@@ -296,6 +298,39 @@ def test_a_replaced_configuration_that_knows_no_nodes_or_other_ids_keeps_the_ser
     states = {state.get("uname"): state.id for state in world.hosts["n1"].node.here.cib.status.all("node_state")}
     assert states == {"n1": "1", "n2": "2"}
     world.judges.final(world)
+
+
+@pytest.mark.parametrize("kind", [say.CibOperationKind.REPLACE, say.CibOperationKind.ERASE])
+def test_a_whole_document_does_not_make_the_members_unclean(kind):
+    """A saved document is put back, or all is erased: members stay members, nobody is fenced."""
+    world = settled()
+    blank = "" if kind is say.CibOperationKind.ERASE else "<nodes/>"
+    xml = f'<cib epoch="900" num_updates="0" admin_epoch="0"><configuration>{blank}</configuration><status/></cib>'
+    replies = []
+    world.hosts["n2"].request(say.CibChange(kind=kind, xml=xml, client="cibadmin"), replies.append)
+    world.run(world.now_ms + 5_000)
+    assert isinstance(replies[0], say.CibChanged)
+    states = world.hosts["n1"].node.here.cib.status.all("node_state")
+    assert {(each.get("uname"), each.get("crmd"), each.get("join")) for each in states} == {
+        ("n1", "online", "member"),
+        ("n2", "online", "member"),
+    }
+    assert not [line for line in world.trace if "STONITH" in line]
+
+
+def test_a_document_that_gives_one_id_twice_is_refused_and_changes_nothing():
+    world = settled()
+    before = world.hosts["n1"].node.here.cib.version
+    primitive = '<primitive id="x" class="ocf" provider="pacemaker" type="Dummy"/>'
+    twice = f"<resources>{primitive}{primitive}</resources>"
+    replies = []
+    change = say.CibChange(kind=say.CibOperationKind.REPLACE, section="resources", xml=twice, client="cibadmin")
+    world.hosts["n2"].request(change, replies.append)
+    world.run(world.now_ms + 2_000)
+    assert isinstance(replies[0], say.Refused)
+    assert (replies[0].code, replies[0].exit_code) == ("cib.duplicate-id", 78)
+    assert "give each element an id of its own" in replies[0].reason
+    assert world.hosts["n1"].node.here.cib.version.epoch == before.epoch
 
 
 def test_a_change_is_signed_with_who_made_it_and_when():

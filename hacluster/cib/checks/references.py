@@ -126,6 +126,17 @@ def _ids(index: Index) -> Iterator[Problem]:
             yield DUPLICATE_ID.at(name, id=name, count=count)
 
 
+def repeated_ids(before: Element, after: Element) -> list[Problem]:
+    """The ids that a change has made ambiguous; references mean one element only."""
+    counted, known = _id_counts(after), _id_counts(before)
+    found = ((name, count) for name, count in counted.items() if count > max(1, known[name]))
+    return [DUPLICATE_ID.at(name, id=name, count=count) for name, count in found]
+
+
+def _id_counts(configuration: Element) -> Counter[str]:
+    return Counter(element.id for element in configuration.walk() if element.id and element.tag not in REFERENCES)
+
+
 def _containers(index: Index) -> Iterator[Problem]:
     for element in index.resources.values():
         members = list(element.all(*RESOURCES))

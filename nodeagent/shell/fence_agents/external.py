@@ -32,6 +32,11 @@ def find(agent: str) -> Path | None:
     return None
 
 
+def shipped() -> list[str]:
+    """The plugins that the project brings along, as the CIB names them."""
+    return sorted(f"external/{script.name}" for script in SHIPPED.iterdir() if find(script.name) is not None)
+
+
 def environment(agent: str, parameters: Mapping[str, str]) -> dict[str, str]:
     """The environment of a script: parameters under their bare names, and where to find helpers."""
     path = os.environ.get("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
