@@ -12,7 +12,6 @@ import argparse
 import asyncio
 import contextlib
 import fcntl
-import locale
 import os
 import select
 import signal
@@ -23,7 +22,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from hacluster.cib.problems import Problem
+from hacluster.cib.problems import Problem, language_of
 from nodeagent import config
 from nodeagent.shell.engines.corosync import NOT_BUILT
 
@@ -90,9 +89,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def _print(problems: Sequence[Problem]) -> None:
-    language = (
-        "ja" if (locale.getlocale(locale.LC_MESSAGES)[0] or os.environ.get("LANG", "")).startswith("ja") else "en"
-    )
+    language = language_of(os.environ)
     for problem in problems:
         mark = "" if problem.severity == "error" else "warning: "
         print(f"{mark}{problem.line(language)}", file=sys.stderr)

@@ -46,7 +46,7 @@ def current_cib() -> Cib | Refused:
 
 def cib_of(xml: bytes) -> Cib | Refused:
     cib = parse_cib(xml)
-    return Refused(code=cib.code, reason=cib.line()) if isinstance(cib, Problem) else cib
+    return Refused(code=cib.code, reason=cib.line(), reason_ja=cib.line("ja")) if isinstance(cib, Problem) else cib
 
 
 def current_info() -> AgentInfo | Refused:

@@ -71,6 +71,12 @@ class Outcome:
     preview: Preview | None = None
     job: str = ""
 
+    @classmethod
+    def of(cls, refusal: Refused) -> Outcome:
+        """What the agent refused; its reason in both languages, where it has both."""
+        reasons = {"reason": refusal.reason, "reason_ja": refusal.reason_ja}
+        return cls(False, refusal.code, {name: text for name, text in reasons.items() if text})
+
     def as_payload(self) -> dict[str, Any]:
         return {"ok": self.ok, "code": self.code, "fields": self.fields, "job": self.job}
 
@@ -130,9 +136,9 @@ def prepare(wish: Wish) -> Prepared | Outcome:
     cib = agent.current_cib()
     info = agent.current_info()
     if isinstance(cib, Refused):
-        return Outcome(False, cib.code, {"reason": cib.reason})
+        return Outcome.of(cib)
     if isinstance(info, Refused):
-        return Outcome(False, info.code, {"reason": info.reason})
+        return Outcome.of(info)
     picture = picture_of(cib, info)
     order = order_of(wish, cib, picture)
     if isinstance(order, Refusal):
@@ -233,8 +239,8 @@ def _outcome_of(reply: Reply, wish: Wish) -> Outcome:
     match reply:
         case CibChanged() | Cleaned() | Done():
             return Outcome(True, "action.done", {"target": wish.target})
-        case Refused(code=code, reason=reason):
-            return Outcome(False, code, {"reason": reason})
+        case Refused():
+            return Outcome.of(reply)
         case _:
             return Outcome(False, "agent.answer", {"reason": type(reply).__name__})
 

@@ -118,7 +118,7 @@ def proposal_of(key: str, sheet: str = "") -> Proposal | Outcome:
         return Outcome(False, "sheet.has-problems")
     base = agent.current_cib()
     if isinstance(base, Refused):
-        return Outcome(False, base.code, {"reason": base.reason})
+        return Outcome.of(base)
     changed = configured(reading.text, base)
     if not isinstance(changed, Cib):
         return not_usable(changed)

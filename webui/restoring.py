@@ -44,7 +44,7 @@ def proposal_of(key: str) -> Proposal | Outcome:
     name, old = found
     base = agent.current_cib()
     if isinstance(base, Refused):
-        return Outcome(False, base.code, {"reason": base.reason})
+        return Outcome.of(base)
     changed = rolled_back(base, old)
     crm_text = "\n".join(statements_of(changed.configuration).values())
     return imports.proposal_for(name, base, changed, crm_text)
@@ -56,8 +56,7 @@ def _earlier(key: str) -> tuple[str, Cib] | Outcome:
     if version is not None:
         reply = agent.ask(CibVersionQuery(version=CibVersion(int(version[1]), int(version[2]))))
         if not isinstance(reply, CibDocument):
-            code, reason = (reply.code, reply.reason) if isinstance(reply, Refused) else ("agent.answer", "")
-            return Outcome(False, code, {"reason": reason})
+            return Outcome.of(reply) if isinstance(reply, Refused) else Outcome(False, "agent.answer")
         parsed = parse_cib(reply.xml)
         return imports.not_usable([parsed]) if isinstance(parsed, Problem) else (f"CIB {key}", parsed)
     revision = Revision.objects.filter(key=key).first()

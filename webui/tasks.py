@@ -106,7 +106,7 @@ def _configuration_version(version: messages.CibVersion) -> str:
 
 def _refusal_of(reply: messages.Reply) -> commands.Outcome:
     if isinstance(reply, Refused):
-        return commands.Outcome(False, reply.code, {"reason": reply.reason})
+        return commands.Outcome.of(reply)
     return commands.Outcome(False, "agent.answer", {"reason": type(reply).__name__})
 
 

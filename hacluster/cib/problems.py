@@ -6,7 +6,7 @@ Sentences stand in English and Japanese side by side, so that neither can be for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -62,6 +62,12 @@ class Problem(msgspec.Struct, frozen=True):
         cure = self.cure(language)
         tail = (f"（{cure}）" if language == "ja" else f" ({cure})") if cure else ""
         return f"{head}{self.sentence(language)}{tail}"
+
+
+def language_of(environment: Mapping[str, str]) -> str:
+    """`ja` when the locale is Japanese, else `en`."""
+    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
+    return "ja" if locale.startswith("ja") else "en"
 
 
 def has_errors(problems: Iterable[Problem]) -> bool:

@@ -12,6 +12,7 @@ from hacluster.cib.upgrade import Upgraded, upgrade
 from hacluster.cib.xpath import BadPath, matches, path_of
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 from hacluster.cli.options import Options
 from hacluster.protocol.messages import CibChange, CibOperationKind
 
@@ -89,7 +90,7 @@ def _tell_upgrade(cib: Cib) -> None:
     upgraded = upgrade(cib)
     if isinstance(upgraded, Upgraded):
         for change in upgraded.changes:
-            print(f"{change.severity.value}: {change.line()}", file=sys.stderr)
+            print(f"{change.severity.value}: {line_of(change)}", file=sys.stderr)
 
 
 def _xml(arguments: argparse.Namespace) -> str:

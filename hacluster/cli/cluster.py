@@ -16,7 +16,7 @@ from hacluster.cli.exits import CommandFailed, Exit
 
 if TYPE_CHECKING:
     from hacluster.cib.model import Cib
-    from hacluster.protocol.messages import AgentInfo, CibChange, Message, Reply
+    from hacluster.protocol.messages import AgentInfo, CibChange, Message, Refused, Reply
 
 _EXIT_OF = {
     "cib.not-found": Exit.NOSUCH,
@@ -38,6 +38,13 @@ class Cluster(Protocol):
         """Carry out a change, or CommandFailed."""
 
 
+def _reason(refusal: Refused) -> str:
+    """The agent's own sentence, in the language of whoever asks."""
+    from hacluster.cib.problems import language_of
+
+    return (refusal.reason_ja if language_of(os.environ) == "ja" else "") or refusal.reason
+
+
 class LiveCluster:
     """The cluster of this node."""
 
@@ -52,7 +59,7 @@ class LiveCluster:
 
         reply: Reply = self._client.request(message, timeout_s)
         if isinstance(reply, Refused):
-            raise CommandFailed(_EXIT_OF.get(reply.code, reply.exit_code), reply.reason)
+            raise CommandFailed(_EXIT_OF.get(reply.code, reply.exit_code), _reason(reply))
         assert isinstance(reply, expected), f"{type(message).__name__} answered with {type(reply).__name__}"
         return reply
 
@@ -86,6 +93,7 @@ class FileCluster:
         from hacluster.cib.codec import parse_cib
         from hacluster.cib.model import Cib
         from hacluster.cib.problems import Problem
+        from hacluster.cli.language import line_of
 
         try:
             content = self._path.read_bytes()
@@ -95,16 +103,17 @@ class FileCluster:
             raise CommandFailed(Exit.NOINPUT, f"{self._path}: {error.strerror}") from error
         parsed = parse_cib(content, str(self._path)) if content.strip() else Cib.empty()
         if isinstance(parsed, Problem):
-            raise CommandFailed(Exit.DATAERR, parsed.line())
+            raise CommandFailed(Exit.DATAERR, line_of(parsed))
         return parsed
 
     def change(self, change: CibChange) -> None:
         from hacluster.cib.model import Cib
         from hacluster.cib.operations import carry_out
+        from hacluster.cli.language import line_of
 
         changed = carry_out(self.query(), change)
         if not isinstance(changed, Cib):
-            raise CommandFailed(_EXIT_OF.get(changed[0].code, Exit.ERROR), "\n".join(p.line() for p in changed))
+            raise CommandFailed(_EXIT_OF.get(changed[0].code, Exit.ERROR), "\n".join(line_of(p) for p in changed))
         self._write(changed)
 
     def _write(self, cib: Cib) -> None:

@@ -10,6 +10,7 @@ import msgspec
 from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Element
 from hacluster.cib.problems import has_errors
+from hacluster.cli.language import line_of
 from hacluster.crm.parser import Parsed, parse
 
 USAGE = "usage: hactl crm2xml [--nodes NAME,NAME] FILE"
@@ -47,7 +48,7 @@ def read(argv: list[str], usage: str) -> Parsed | int:
         return 1
     parsed = with_base_nodes(parse(text, nodes=nodes), nodes)
     for problem in parsed.problems:
-        print(f"{problem.severity.value}: {problem.line()}", file=sys.stderr)
+        print(f"{problem.severity.value}: {line_of(problem)}", file=sys.stderr)
     return parsed
 
 

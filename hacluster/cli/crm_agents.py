@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from hacluster.cli.cluster import live
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 
 if TYPE_CHECKING:
     from hacluster.cib.model import Element
@@ -85,7 +86,7 @@ def description(name: str, xml: str) -> list[str]:
 
     parsed = parse_xml(xml)
     if isinstance(parsed, Problem):
-        raise CommandFailed(Exit.DATAERR, f"{name}: its metadata can't be read: {parsed.line()}")
+        raise CommandFailed(Exit.DATAERR, f"{name}: its metadata can't be read: {line_of(parsed)}")
     short = _said(parsed, "shortdesc")
     lines = [f"{short} ({name})" if short else name, "", *_said(parsed, "longdesc").splitlines(), ""]
     parameters = list((parsed.find("parameters") or Element("parameters")).all("parameter"))

@@ -14,6 +14,7 @@ from hacluster.cib.problems import Problem
 from hacluster.cib.validate import agents_of, new_findings, validate
 from hacluster.cli.cluster import FileCluster, LiveCluster
 from hacluster.cli.exits import CommandFailed
+from hacluster.cli.language import line_of
 
 if TYPE_CHECKING:
     from hacluster.cib.agent_metadata import AgentMetadata
@@ -36,7 +37,7 @@ def may_commit(before: Cib, after: Cib, reached: LiveCluster | FileCluster, *, f
 
 def tell(problems: Iterable[Problem]) -> None:
     for problem in problems:
-        print(f"{problem.severity.value.upper()}: {problem.line()}", file=sys.stderr)
+        print(f"{problem.severity.value.upper()}: {line_of(problem)}", file=sys.stderr)
 
 
 def _metadata(asked: Iterable[AgentName], reached: LiveCluster | FileCluster | None) -> dict[AgentName, AgentMetadata]:

@@ -18,6 +18,7 @@ from hacluster.cli.cluster import connect
 from hacluster.cli.crm_completion import COMMANDS
 from hacluster.cli.crm_workspace import Workspace
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 
 if TYPE_CHECKING:
     from hacluster.cib.model import Cib
@@ -39,7 +40,7 @@ def configure(words: list[str], workspace: Workspace) -> int:
 def tell(problems: Iterable[Problem], source: str = "") -> None:
     for problem in problems:
         prefix = f"{source}: " if source else ""
-        print(f"{problem.severity.value.upper()}: {prefix}{problem.line()}", file=sys.stderr)
+        print(f"{problem.severity.value.upper()}: {prefix}{line_of(problem)}", file=sys.stderr)
 
 
 def _take(before: Cib, loaded: Loaded, workspace: Workspace, source: str = "") -> int:
@@ -146,22 +147,24 @@ def _load(words: list[str], workspace: Workspace) -> int:
     mode, source = words
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise CommandFailed(Exit.ERROR, f"{source}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
         raise CommandFailed(Exit.ERROR, f"{source}: {error}") from error
-    return _load_text(_as_text(text) if is_xml else text, mode, workspace, source)
+    return _load_text(_as_text(text, source) if is_xml else text, mode, workspace, source)
 
 
-def _as_text(xml: str) -> str:
+def _as_text(xml: str, source: str) -> str:
     from hacluster.cib.codec import parse_xml
     from hacluster.cib.problems import Problem
     from hacluster.crm.printer import show
 
     parsed = parse_xml(xml)
     if isinstance(parsed, Problem):
-        raise CommandFailed(Exit.DATAERR, parsed.line())
+        raise CommandFailed(Exit.ERROR, f"{source}: {line_of(parsed)}")
     configuration = next((found for found in parsed.walk() if found.tag == "configuration"), None)
     if configuration is None:
-        raise CommandFailed(Exit.DATAERR, "there is no <configuration> in it")
+        raise CommandFailed(Exit.ERROR, f"{source}: there is no <configuration> in it")
     return show(configuration)
 
 

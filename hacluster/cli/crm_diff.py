@@ -13,6 +13,7 @@ from hacluster.cib.patch import to_xml as patch_to_xml
 from hacluster.cib.problems import Problem
 from hacluster.cli.cluster import run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 from hacluster.cli.options import Options
 
 
@@ -41,7 +42,7 @@ def _text(file: str) -> bytes:
 def _cib(file: str) -> Cib:
     parsed = parse_cib(_text(file), file)
     if isinstance(parsed, Problem):
-        raise CommandFailed(Exit.DATAERR, parsed.line())
+        raise CommandFailed(Exit.DATAERR, line_of(parsed))
     return parsed
 
 
@@ -64,7 +65,7 @@ def _apply(old: Cib, file: str) -> int:
     patch = document if isinstance(document, Problem) else from_xml(document)
     changed = patch if isinstance(patch, Problem) else apply(old, patch)
     if isinstance(changed, Problem):
-        raise CommandFailed(Exit.DATAERR, changed.line())
+        raise CommandFailed(Exit.DATAERR, line_of(changed))
     print(to_xml(changed), end="")
     return Exit.OK
 

@@ -19,6 +19,7 @@ from hacluster.cib.status import history_of, node_states
 from hacluster.cli import graph_files, mon_text
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 from hacluster.cli.options import Options
 from hacluster.cli.resource_text import Shown
 from hacluster.cli.simulate import now_of
@@ -116,7 +117,7 @@ def _read(arguments: argparse.Namespace) -> Cib:
     text = sys.stdin.buffer.read() if arguments.xml_file == "-" else _bytes(arguments.xml_file)
     found = parse_cib(text, arguments.xml_file)
     if isinstance(found, Problem):
-        raise CommandFailed(Exit.DATAERR, found.line())
+        raise CommandFailed(Exit.DATAERR, line_of(found))
     return found
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
-from hacluster.cib.problems import Problem, Severity, has_errors
+from hacluster.cib.problems import Problem, Severity, has_errors, language_of
 from hacluster.cli.cluster import FileCluster, connect, run
 from hacluster.cli.crm_checks import findings
 from hacluster.cli.exits import CommandFailed, Exit
@@ -25,9 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     what.add_argument("-p", "--xml-pipe", action="store_true", help="the one on standard input")
     parser.add_argument("-V", "--verbose", action="count", default=0, help="warnings too")
     parser.add_argument("-q", "--quiet", action="store_true", help="the exit code alone")
-    parser.add_argument(
-        "--lang", choices=("en", "ja"), default="ja" if os.environ.get("LANG", "")[:2] == "ja" else "en"
-    )
+    parser.add_argument("--lang", choices=("en", "ja"), default=language_of(os.environ))
     arguments = parser.parse_args(argv)
     return run("crm_verify", lambda: _verify(arguments))
 

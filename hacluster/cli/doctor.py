@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from hacluster.cib.problems import Problem, Severity
+from hacluster.cib.problems import Problem, Severity, language_of
 from hacluster.cli import doctor_findings as say
 
 DISK_MB_MIN = 200
@@ -54,9 +54,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--etc", type=Path, default=Path("/etc/hacluster"))
     parser.add_argument("--state", type=Path, default=Path(os.environ.get("HACLUSTER_STATE") or "/var/lib/hacluster"))
     parser.add_argument("--node", default="", help="this node's name (default: uname -n)")
-    parser.add_argument(
-        "--lang", choices=("en", "ja"), default="ja" if os.environ.get("LANG", "")[:2] == "ja" else "en"
-    )
+    parser.add_argument("--lang", choices=("en", "ja"), default=language_of(os.environ))
     arguments = parser.parse_args(argv)
     redis_url = os.environ.get("HACLUSTER_REDIS_URL", "")
     place = Place(arguments.etc, arguments.state, node=arguments.node, redis_url=redis_url)

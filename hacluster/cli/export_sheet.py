@@ -13,6 +13,7 @@ from pathlib import Path
 from hacluster.cib.problems import Problem
 from hacluster.cli.cluster import FileCluster, connect, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 from hacluster.sheets.export import Notes, empty, export, notes_of, to_xlsx
 from hacluster.sheets.reader import choose_sheet, read_book
 
@@ -55,7 +56,7 @@ def _notes(file: str, name: str | None) -> Notes:
         raise CommandFailed(Exit.NOINPUT, f"{file}: {error.strerror}") from error
     sheet = book if isinstance(book, Problem) else choose_sheet(book, name)
     if isinstance(sheet, Problem):
-        raise CommandFailed(Exit.DATAERR, f"{file}: {sheet.line()}")
+        raise CommandFailed(Exit.DATAERR, f"{file}: {line_of(sheet)}")
     return notes_of(sheet)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from hacluster.cib.problems import Problem, Severity
+from hacluster.cib.problems import Problem, Severity, language_of
 from hacluster.sheets.convert import Options, SheetResult, convert_book
 
 _CODE_PREFIX = "sheet."
@@ -58,12 +58,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--messages", choices=("text", "json"), default="text", help="form of the messages")
     parser.add_argument("--lang", choices=("ja", "en"), help="language of the messages (default: from LANG)")
     return parser
-
-
-def language_of(environment: os._Environ[str] | dict[str, str]) -> str:
-    """`ja` when the locale is Japanese, else `en`."""
-    locale = environment.get("LC_ALL") or environment.get("LC_MESSAGES") or environment.get("LANG") or ""
-    return "ja" if locale.startswith("ja") else "en"
 
 
 def _message(problem: Problem, form: str, language: str) -> str:

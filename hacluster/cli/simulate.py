@@ -14,6 +14,7 @@ import msgspec
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem
+from hacluster.cli.language import line_of
 from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, Placement, TransitionGraph
 from hacluster.scheduler.schedule import schedule
@@ -29,7 +30,7 @@ def main(argv: list[str]) -> int:
         return 2
     cib = parse_cib(Path(file).read_bytes(), file)
     if isinstance(cib, Problem):
-        print(cib.line(), file=sys.stderr)
+        print(line_of(cib), file=sys.stderr)
         return 1
     moment = parse_date(options["-t"]) if "-t" in options else now_of(cib)
     if moment is None:

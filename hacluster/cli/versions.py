@@ -19,6 +19,7 @@ from hacluster.cib.rollback import rolled_back
 from hacluster.cib.version import CibVersion
 from hacluster.cli.cluster import LiveCluster, live, run
 from hacluster.cli.exits import CommandFailed, Exit
+from hacluster.cli.language import line_of
 from hacluster.protocol.messages import (
     CibChange,
     CibDocument,
@@ -49,11 +50,11 @@ def rollback(argv: list[str]) -> int:
 
 def _list() -> int:
     for kept in reversed(live().ask(CibVersionsQuery(), CibVersions).versions):
-        print(line_of(kept))
+        print(row_of(kept))
     return Exit.OK
 
 
-def line_of(kept: KeptVersion) -> str:
+def row_of(kept: KeptVersion) -> str:
     moment = datetime.fromtimestamp(kept.at_ms / 1000).strftime("%Y-%m-%d %H:%M:%S")
     author = f"{kept.user or '-'} with {kept.client or '-'} at {kept.origin or '-'}"
     return f"{kept.version.admin_epoch}.{kept.version.epoch:<8} {moment}  {author}"
@@ -93,7 +94,7 @@ def _kept(cluster: LiveCluster, text: str) -> Cib:
     query = CibVersionQuery(version=CibVersion(int(named[1]), int(named[2])))
     parsed = parse_cib(cluster.ask(query, CibDocument).xml)
     if isinstance(parsed, Problem):
-        raise CommandFailed(Exit.DATAERR, parsed.line())
+        raise CommandFailed(Exit.DATAERR, line_of(parsed))
     return parsed
 
 

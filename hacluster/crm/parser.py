@@ -26,7 +26,7 @@ UNKNOWN_KEYWORD = ProblemKind(
     en="“{word}” begins no statement",
     ja="「{word}」で始まる文はありません",
     cure_en="{cure}",
-    cure_ja="{cure}",
+    cure_ja="{cure_ja}",
 )
 DUPLICATE_ID = ProblemKind(
     "crm.duplicate-id",
@@ -150,7 +150,12 @@ class _Assembly:
         if reader is None:
             close = [known for known in READERS if known[:3] == keyword.lower()[:3]]
             cure = f"did you mean {close[0]}?" if close else "begin with primitive, group, location, property …"
-            self.lose(UNKNOWN_KEYWORD.at(statement.place, word=keyword, cure=cure))
+            cure_ja = (
+                f"{close[0]} の誤りではありませんか"
+                if close
+                else "primitive、group、location、property などで始めてください"
+            )
+            self.lose(UNKNOWN_KEYWORD.at(statement.place, word=keyword, cure=cure, cure_ja=cure_ja))
             return
         words = Words(Statement(statement.line, statement.words[1:], statement.comments))
         try:

@@ -470,6 +470,8 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
     code: str
     """Stable: `cib.version`, `fence.node-is-heard`, `agent.no-dc`, `access`, …"""
     reason: str
+    reason_ja: str = ""
+    """The same in Japanese, where the agent can say it."""
     exit_code: int = 1
     """The crm exit code a command line tool ends with (crm_error)."""
 

@@ -22,7 +22,7 @@ _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
 def read_text_file(data: bytes, name: str) -> Book | Problem:
     decoded = decode(data)
     if decoded is None:
-        return ENCODING.at(name, detail="bytes that fit none of them")
+        return ENCODING.at(name, detail=f"0x{data[:8].hex()} …")
     text, encoding = decoded
     if (nul := text.find("\0")) >= 0:
         line = text.count("\n", 0, nul) + 1

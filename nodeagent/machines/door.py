@@ -235,8 +235,9 @@ class Door(Machine):
         outcome = checked(draft, operations.carry_out(draft, change), change.kind)
         if not isinstance(outcome, Cib):
             first = outcome[0]
-            reason = "; ".join(problem.line() for problem in outcome)
-            reply(say.Refused(code=first.code, reason=reason, exit_code=exit_code_of(first.code)))
+            reason, reason_ja = ("; ".join(problem.line(language) for problem in outcome) for language in ("en", "ja"))
+            code = exit_code_of(first.code)
+            reply(say.Refused(code=first.code, reason=reason, reason_ja=reason_ja, exit_code=code))
             return
         who = user or change.user
 

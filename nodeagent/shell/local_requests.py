@@ -141,4 +141,4 @@ def _agents(standard: str, provider: str) -> tuple[tuple[str, str, str], ...]:
 def _done_or_refused(problem: Problem | None) -> Reply:
     if problem is None:
         return Done()
-    return Refused(code=problem.code, reason=problem.line(), exit_code=6)
+    return Refused(code=problem.code, reason=problem.line(), reason_ja=problem.line("ja"), exit_code=6)
