@@ -114,10 +114,9 @@ def _read_resource(row: DataRow, path: list[Resource | None], found: Resources, 
             resource = None
     if resource:
         found.add(resource)
-    elif id_cell.text:
-        found.doubtful.add(id_cell.text)
+    else:
         # The container of a wrong row is not empty: its own row must not be blamed for that.
-        found.doubtful.update({parent.id} if parent else ())
+        found.doubtful.update({id_cell.text, parent.id if parent else ""})
     if filled:
         del path[depth:]
         path.append(resource)

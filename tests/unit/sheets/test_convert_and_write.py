@@ -26,3 +26,9 @@ def test_the_operators_book_comes_back_with_a_comment_on_the_bad_cell():
     data = rows_to_xlsx(BAD, "s")
     marked = annotate_xlsx(data, "s", convert_book(data, "a.xlsx").problems, "en")
     assert "name" in openpyxl.load_workbook(io.BytesIO(marked))["s"]["C4"].comment.text
+
+
+def test_a_problem_under_a_merged_range_is_told_at_its_first_cell():
+    data = rows_to_xlsx(BAD, "s", [(4, "C", "D")])
+    marked = annotate_xlsx(data, "s", convert_book(rows_to_xlsx([*ROWS, ("", "", "x", "é")], "s"), "a").problems, "en")
+    assert "é" in openpyxl.load_workbook(io.BytesIO(marked))["s"]["C4"].comment.text
