@@ -13,15 +13,15 @@ from tests.lab.place import FOLDER
 from tests.lab.power import write_script
 
 LOG, EVENTS = FOLDER / "activity.log", FOLDER / "events.log"
-SLOW = FOLDER / "slow"
-"""While it is there, a start or stop takes seconds instead of up to one."""
+PAUSE = FOLDER / "pause"
+"""While it is there, the seconds that each start and stop takes; less than one, by luck, without it."""
 
 _AGENT = (
     """#!/bin/bash
 # Marked: a resource without a service. Its state is a file that a power loss takes away.
 state=/run/resource-agents/Marked-$OCF_RESOURCE_INSTANCE
 mark() { echo "$EPOCHREALTIME $1 $OCF_RESOURCE_INSTANCE $HOSTNAME" >>@LOG@; }
-pause() { if [ -e @SLOW@ ]; then sleep 4; else sleep 0.$((RANDOM % 10)); fi; }
+pause() { if [ -e @PAUSE@ ]; then sleep "$(<@PAUSE@)"; else sleep 0.$((RANDOM % 10)); fi; }
 case $1 in
 start) pause; [ -e "$state" ] || { mark begin; : >"$state"; };;
 stop) pause; [ ! -e @NODES@/$HOSTNAME/fail-stop ] || exit 1; [ ! -e "$state" ] || { rm "$state"; mark end; };;
@@ -40,7 +40,7 @@ XML
 *) exit 3;;
 esac
 """.replace("@LOG@", str(LOG))
-    .replace("@SLOW@", str(SLOW))
+    .replace("@PAUSE@", str(PAUSE))
     .replace("@NODES@", str(FOLDER / "nodes"))
 )
 
@@ -81,6 +81,10 @@ class Activity:
             case ["off" | "rebooted", host]:
                 for hosts in self.active.values():
                     hosts.pop(host, None)
+
+    def started_s(self, resource: str, host: str) -> float:
+        """When it began to be active there; 0 when it isn't."""
+        return self.active.get(resource, {}).get(host, 0.0)
 
     def places(self) -> dict[str, list[str]]:
         return {resource: sorted(hosts) for resource, hosts in sorted(self.active.items()) if hosts}

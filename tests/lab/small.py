@@ -79,6 +79,7 @@ def install(lab: Lab, options: Options) -> None:
             (host.folder / "state").mkdir()
             kernel.mount("tmpfs", state, "tmpfs", 0, f"mode=755,size={STATE_MEGABYTES}m")
         (host.folder / "rc").write_text(_rc(host, state))
+        (host.folder / "shutdown").write_text(f"{VENV_BIN}/nodeagent --stop\n")
     activity.LOG.touch()
 
 

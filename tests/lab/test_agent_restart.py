@@ -8,7 +8,7 @@ import pytest
 
 from hacluster.protocol.messages import AgentInfo, AgentInfoQuery
 from tests.lab import cluster, small
-from tests.lab.activity import LOG, SLOW, Activity, fences
+from tests.lab.activity import LOG, PAUSE, Activity, fences
 from tests.lab.hosts import Host
 from tests.lab.judges import ask
 from tests.lab.laboratory import Lab
@@ -26,7 +26,7 @@ def running() -> Iterator[Lab]:
 
 @pytest.fixture
 def lab(running: Lab) -> Lab:
-    SLOW.unlink(missing_ok=True)
+    PAUSE.unlink(missing_ok=True)
     small.wait_until_served(running.hosts[0])
     return running
 
@@ -72,14 +72,14 @@ def test_a_start_under_way_ends_with_the_agent_that_ordered_it(lab: Lab) -> None
     """It would succeed after the next agent has looked, and after the service was started elsewhere."""
     dc = lab[cluster.look(lab.hosts[0]).info.dc]
     host, other = lab.other(dc), dc
-    SLOW.touch()
+    PAUSE.write_text("4")
     small.change(other, "resources", f"<resources>{small.marked('prmLate')}</resources>")
     small.change(other, "constraints", small.place("prmLate", host.name, "INFINITY"))
     cluster.wait_until(host, "its start is under way", lambda view: _is_starting(host), PATIENCE_S)
     before = life(host)
     small.kill_agent(host)
     small.change(other, "constraints", small.place("prmLate", host.name, "-INFINITY"))
-    SLOW.unlink()
+    PAUSE.unlink()
     cluster.wait_until(other, "it runs", lambda view: view.runs_on("prmLate") == [other.name], PATIENCE_S)
     wait_for_next_life(lab, host, before)
     # Longer than the start that was under way would have taken.
