@@ -147,7 +147,13 @@ def _gather(resource: Resource, origin: Resource, side: _Side, speaker: int, fou
 
 def has_influence(colocation: Colocation, primary: Resource | None = None) -> bool:
     """Whether the dependent may move the primary: always, unless it gave that up and the primary is active."""
-    return colocation.has_influence or not (primary or colocation.primary).homes_now
+    moved = primary or colocation.primary
+    dependent = colocation.dependent
+    if dependent.bundle is not None and dependent.connects_to is not None:
+        # A connection is moved easily: no container that runs well goes after it.
+        if len(moved.active) == 1 and not moved.is_failed:
+            return False
+    return colocation.has_influence or not moved.homes_now
 
 
 # ---------------------------------------------------------------- wishes of dependents

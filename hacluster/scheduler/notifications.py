@@ -106,10 +106,12 @@ def _listening(plan: Plan, member: Resource, task: str) -> list[tuple[Node, bool
     cluster = plan.cluster
     if task in ("stop", "demote"):
         stopping = {draft.node.index for draft in plan.find(member, "stop") if not draft.optional and draft.node}
+        implied = {draft.node.index for draft in plan.find(member, "stop") if draft.pseudo and draft.node}
+        reset = {index for index in implied if cluster.nodes[index].requires_reset}
         return [
             (cluster.nodes[index], True, task == "demote" or index not in stopping)
             for index in member.active
-            if cluster.nodes[index].is_online and not cluster.nodes[index].is_unclean
+            if cluster.nodes[index].is_online and not cluster.nodes[index].is_unclean and index not in reset
         ]
     if member.target is None or member.next_role <= Role.STOPPED:
         return []

@@ -37,7 +37,7 @@ class _FarDrawing(Drawing):
         entries = [
             Element("node", {"id": name, "type": "remote", "uname": name})
             for name in self._remotes
-            if self._luck.random() < 0.5
+            if name in self._connections or self._luck.random() < 0.5
         ]
         nodes = cib.section("nodes")
         return cib.with_section(nodes.with_children((*nodes.children, *entries)))
