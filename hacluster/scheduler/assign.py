@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cmp_to_key
 
 from hacluster.cib.model import SCORE_INFINITY
-from hacluster.scheduler.bundles import settle_inside
+from hacluster.scheduler.bundles import go_through_host, settle_inside
 from hacluster.scheduler.clones import assign_instances, instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
@@ -91,9 +91,11 @@ class Chooser:
         """What belongs to the containers of a bundle, once they have their nodes."""
         child = bundle.child
         for replica in bundle.replicas:
-            for part in (replica.address, replica.connection):
-                if part is not None:
-                    self.assign(part)
+            if replica.address is not None:
+                self.assign(replica.address)
+            if replica.connection is not None:
+                go_through_host(self.cluster, replica)
+                self.assign(replica.connection)
             if child is not None and replica.child is not None:
                 settle_inside(self.cluster, replica)
                 child.is_assigning = True

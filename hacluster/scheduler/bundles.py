@@ -314,6 +314,16 @@ def _find_host(cluster: Cluster, replica: Replica, index: int | None) -> None:
         inside.answers_for_container = replica.child.meta.get("container-attribute-target", "").lower() == "host"
 
 
+def go_through_host(cluster: Cluster, replica: Replica) -> None:
+    """Into a container on a remote node only the node that is connected with that can connect."""
+    target, connection = replica.container.target, replica.connection
+    host = None if target is None else cluster.nodes[target].connection
+    if host is not None and connection is not None:
+        tie = Colocation("#replica-remote-with-host-remote", connection, host, SCORE_INFINITY, is_explicit=False)
+        connection.this_with.append(tie)
+        host.with_this.append(tie)
+
+
 def settle_inside(cluster: Cluster, replica: Replica) -> None:
     """The child wants its own container's node and nothing else."""
     _find_host(cluster, replica, replica.container.target)

@@ -320,7 +320,7 @@ def _order_on_guest(plan: Plan, draft: Draft, node: Node, connection: Resource) 
         case "start" | "promote":
             _after_start(plan, container, draft, IMPLIES_THEN)
             _after_start(plan, connection, draft)
-        case "stop" | "demote":
+        case "stop" | "demote" | "migrate_to" | "migrate_from":
             if not container.is_failed:
                 _before_stop(plan, draft, connection)
         case "cancel":
@@ -334,7 +334,7 @@ def _order_on_remote(plan: Plan, draft: Draft, node: Node, connection: Resource)
     match draft.task:
         case "start" | "promote":
             _after_start(plan, connection, draft)
-        case "stop":
+        case "stop" | "migrate_to" | "migrate_from":
             if state is Link.ALIVE:
                 _before_stop(plan, draft, connection, IMPLIES_FIRST)
             elif state is Link.FAILED:

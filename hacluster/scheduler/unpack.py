@@ -121,6 +121,8 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         nodes.append(node)
     for rank, node in enumerate(sorted(nodes, key=lambda one: in_natural_order(one.uname))):
         node.rank = rank
+    for rank, node in enumerate(sorted(nodes, key=lambda one: one.uname)):
+        node.letter_rank = rank
     return nodes
 
 

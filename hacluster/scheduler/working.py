@@ -47,6 +47,8 @@ class Node(msgspec.Struct, eq=False):
     uname: str
     rank: int = 0
     """Its place among all nodes by name, numbers in names as numbers."""
+    letter_rank: int = 0
+    """The same by the letters of the name alone: `node10` before `node9`."""
     attributes: dict[str, str] = {}
     is_online: bool = False
     is_unclean: bool = False
