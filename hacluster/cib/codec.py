@@ -138,3 +138,33 @@ def _write(lines: list[str], element: Element, margin: str, step: str) -> None:
         for child in element.children:
             _write(lines, child, inner, step)
         lines.append(f"{margin}</{element.tag}>\n")
+
+
+# ---------------------------------------------------------------- digests
+
+_WHO_AND_WHEN = ("crm-debug-origin", "cib-last-written", "update-origin", "update-client", "update-user")
+
+
+def disk_digest(element: Element) -> str:
+    """The digest that Pacemaker writes beside a CIB on the disk."""
+    return _md5(f" {_in_one_line(element, ())}\n")
+
+
+def versioned_digest(element: Element) -> str:
+    """The digest by which members compare their CIBs: who wrote it, and when, makes no difference."""
+    return _md5(_in_one_line(element, _WHO_AND_WHEN))
+
+
+def _md5(text: str) -> str:
+    import hashlib
+
+    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
+
+def _in_one_line(element: Element, without: tuple[str, ...]) -> str:
+    if element.tag == COMMENT:
+        return f"<!--{element.text}-->"
+    shown = {name: value for name, value in element.attributes.items() if name not in without}
+    head = element.tag + "".join(f' {name}="{value.translate(_ATTRIBUTE_ESCAPES)}"' for name, value in shown.items())
+    inner = element.text.translate(_TEXT_ESCAPES) + "".join(_in_one_line(child, without) for child in element.children)
+    return f"<{head}>{inner}</{element.tag}>" if inner else f"<{head}/>"

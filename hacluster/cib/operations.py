@@ -97,7 +97,9 @@ def carry_out(cib: Cib, order: Order) -> Outcome:
         return (BAD_XPATH.at(order.xpath, path=order.xpath),)
     if isinstance(changed, Problem):
         return (changed,)
-    return counted_on(cib, changed) if order.kind not in (CibOperationKind.PATCH, CibOperationKind.BUMP) else changed
+    # A patch brings the version it leads to, unless it was made without versions.
+    is_counted = order.kind in (CibOperationKind.PATCH, CibOperationKind.BUMP) and changed.version != cib.version
+    return changed if is_counted else counted_on(cib, changed)
 
 
 def counted_on(old: Cib, new: Cib) -> Cib:
@@ -278,7 +280,7 @@ def _patch(cib: Cib, order: Order) -> Cib | Problem:
     given = _input(order)
     if isinstance(given, Problem):
         return given
-    patch = from_xml(given)
+    patch = from_xml(given, cib.version)
     return patch if isinstance(patch, Problem) else apply(cib, patch)
 
 

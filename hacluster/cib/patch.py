@@ -268,18 +268,31 @@ def _child(element: Element, step: tuple[str, str | None, int | None]) -> Elemen
 # ---------------------------------------------------------------- Pacemaker's v2 patchset
 
 
-def to_xml(patch: Patch) -> Element:
-    """`<diff format="2">` as crm_diff prints it and cibadmin --patch reads it."""
+def to_xml(patch: Patch, result: Cib | None = None, *, with_version: bool = True) -> Element:
+    """`<diff format="2">` as crm_diff prints it and cibadmin --patch reads it.
+
+    With the document that results, each changed element is told as it stands afterwards, as Pacemaker does.
+    """
+    root = result.root if result is not None else None
+    changes = tuple(_change_to_xml(change, root) for change in patch.changes)
+    if not with_version:
+        return Element("diff", {"format": "2"}, changes)
     version = Element(
         "version",
         {},
-        (Element("source", patch.source.attributes()), Element("target", patch.target.attributes())),
+        (Element("source", _version(patch.source)), Element("target", _version(patch.target))),
     )
-    return Element("diff", {"format": "2"}, (version, *(_change_to_xml(change) for change in patch.changes)))
+    return Element("diff", {"format": "2"}, (version, *changes))
 
 
-def _change_to_xml(change: Change) -> Element:
-    attributes = {"operation": change.kind.value, "path": change.path}
+def _version(version: CibVersion) -> dict[str, str]:
+    known = version.attributes()
+    return {name: known[name] for name in ("admin_epoch", "epoch", "num_updates")}
+
+
+def _change_to_xml(change: Change, result: Element | None) -> Element:
+    # The first of its kind is told without its number.
+    attributes = {"operation": change.kind.value, "path": change.path.replace("[1]", "")}
     if change.position >= 0:
         attributes["position"] = str(change.position)
     children: tuple[Element, ...] = (change.element,) if change.element is not None else ()
@@ -289,13 +302,41 @@ def _change_to_xml(change: Change) -> Element:
             for name, value in change.set_attributes.items()
         ]
         listed += [Element("change-attr", {"name": name, "operation": "unset"}) for name in change.unset_attributes]
-        children = (Element("change-list", {}, tuple(listed)),)
+        children = (Element("change-list", {}, tuple(listed)), *_result(change.path, result))
     return Element("change", attributes, children)
 
 
-def from_xml(document: Element) -> Patch | Problem:
-    """Read a v2 patchset."""
+def _result(path: str, result: Element | None) -> tuple[Element, ...]:
+    if result is None:
+        return ()
+    try:
+        found = _at(result, path)
+    except _Missing:
+        return ()
+    return (Element("change-result", {}, (found.with_children(()),)),)
+
+
+def with_version_change(patch: Patch, result: Cib) -> Patch:
+    """The change of version told as one of the root's attributes too, as Pacemaker does."""
+    now, was = patch.target.attributes(), patch.source.attributes()
+    changed = {name: value for name, value in now.items() if value != was[name]}
+    root = f"/{result.root.tag}"
+    if not changed:
+        return patch
+    first = patch.changes[:1]
+    if first and first[0].path == root and first[0].kind is ChangeKind.MODIFY:
+        merged = msgspec.structs.replace(first[0], set_attributes={**changed, **first[0].set_attributes})
+        return msgspec.structs.replace(patch, changes=(merged, *patch.changes[1:]))
+    return msgspec.structs.replace(
+        patch, changes=(Change(ChangeKind.MODIFY, root, set_attributes=changed), *patch.changes)
+    )
+
+
+def from_xml(document: Element, version_if_none: CibVersion | None = None) -> Patch | Problem:
+    """Read a v2 patchset. One that was made without versions fits any, and is read as one for `version_if_none`."""
     version = document.find("version")
+    if version is None and version_if_none is not None and document.get("format") == "2":
+        return Patch(version_if_none, version_if_none, tuple(map(_change_from_xml, document.all("change"))))
     source = version.find("source") if version else None
     target = version.find("target") if version else None
     if document.tag != "diff" or document.get("format") != "2" or source is None or target is None:

@@ -253,3 +253,13 @@ def _with_pair(pairs: Element, pair_id: str, name: str, value: str | None) -> El
     if old is None:
         return pairs.with_child(Element("nvpair", {"id": pair_id, "name": name, "value": value}))
     return pairs if old.get("value") == value else pairs.replacing(old, old.with_attributes({"value": value}))
+
+
+def without_failures(cib: Cib, node: str, resource: str) -> Cib:
+    """The failcounts of a resource on a node are gone."""
+    state = node_state(cib, node)
+    if state is None:
+        return cib
+    prefixes = tuple(f"{kind}{resource}#" for kind in (FAIL_COUNT, LAST_FAILURE))
+    names = [name for name in transient_attributes(state) if name.startswith(prefixes)]
+    return with_attributes(cib, node, dict.fromkeys(names)) if names else cib

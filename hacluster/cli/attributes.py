@@ -6,6 +6,7 @@ attrd_updater, crm_failcount and crm_standby.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from hacluster.cib.codec import to_xml
@@ -23,7 +24,7 @@ def node_element(cib: Cib, name: str) -> Element:
     for node in cib.section("nodes").all("node"):
         if name.lower() in (node.get("uname").lower(), node.id.lower()):
             return node
-    raise CommandFailed(Exit.NOHOST, f"Could not map name={name} to a UUID: there is no such node")
+    raise CommandFailed(Exit.NOSUCH, f"Could not map name={name} to a UUID: there is no such node")
 
 
 def pair_holder(cib: Cib, scope: str, node: str, set_id: str) -> tuple[str, Element, str, str]:
@@ -41,28 +42,42 @@ def pair_holder(cib: Cib, scope: str, node: str, set_id: str) -> tuple[str, Elem
     return "nodes", found, "instance_attributes", set_id or f"nodes-{found.id}"
 
 
-def read_pair(cib: Cib, scope: str, node: str, set_id: str, name: str) -> str | None:
+def pairs_of(cib: Cib, scope: str, node: str, set_id: str) -> Iterator[Element]:
+    """The name-value pairs of a scope, in its sets or in one of them; of a ticket, what it says of itself."""
+    if scope == "tickets":
+        return iter(())
     _, holder, tag, default = pair_holder(cib, scope, node, set_id)
-    blocks = [block for block in holder.all(tag) if not set_id or block.id == default]
-    return next((p.get("value") for b in blocks for p in b.all("nvpair") if p.get("name") == name), None)
+    return (pair for block in holder.all(tag) if not set_id or block.id == default for pair in block.all("nvpair"))
 
 
-def write_pair(cib: Cib, scope: str, node: str, set_id: str, name: str, value: str | None) -> CibChange | None:
+def pair_of(cib: Cib, scope: str, node: str, set_id: str, name: str) -> Element | None:
+    return next((pair for pair in pairs_of(cib, scope, node, set_id) if pair.get("name") == name), None)
+
+
+def read_pair(cib: Cib, scope: str, node: str, set_id: str, name: str) -> str | None:
+    found = pair_of(cib, scope, node, set_id, name)
+    return found.get("value") if found is not None else None
+
+
+def write_pair(
+    cib: Cib, scope: str, node: str, set_id: str, name: str, value: str | None, pair_id: str = ""
+) -> CibChange | None:
     """The change that sets a pair (None deletes it), or None when there is nothing to do."""
     from hacluster.protocol.messages import CibChange, CibOperationKind
 
+    if scope == "tickets":
+        raise CommandFailed(Exit.UNIMPLEMENT_FEATURE, "tickets are granted, revoked and set with crm_ticket")
     section, holder, tag, default = pair_holder(cib, scope, node, set_id)
-    for block in holder.all(tag):
-        for pair in block.all("nvpair"):
-            if pair.get("name") == name and (not set_id or block.id == default):
-                if value is None:
-                    xml = to_xml(Element("nvpair", {"id": pair.id}))
-                    return CibChange(kind=CibOperationKind.DELETE, section=section, xml=xml, client="crm_attribute")
-                xml = to_xml(Element("nvpair", {"id": pair.id, "name": name, "value": value}))
-                return CibChange(kind=CibOperationKind.MODIFY, section=section, xml=xml, client="crm_attribute")
+    pair = pair_of(cib, scope, node, set_id, name)
+    if pair is not None and value is None:
+        xml = to_xml(Element("nvpair", {"id": pair.id}))
+        return CibChange(kind=CibOperationKind.DELETE, section=section, xml=xml, client="crm_attribute")
     if value is None:
         return None
-    pair = Element("nvpair", {"id": f"{default}-{name}", "name": name, "value": value})
+    if pair is not None:
+        xml = to_xml(Element("nvpair", {"id": pair.id, "name": name, "value": value}))
+        return CibChange(kind=CibOperationKind.MODIFY, section=section, xml=xml, client="crm_attribute")
+    pair = Element("nvpair", {"id": pair_id or f"{default}-{name}", "name": name, "value": value})
     block = Element(tag, {"id": default}, (pair,))
     inner = Element("node", {"id": holder.id}, (block,)) if section == "nodes" else block
     xml = to_xml(Element(section, {}, (inner,)))
@@ -93,7 +108,13 @@ def write_transient(
     from hacluster.cli.cluster import FileCluster
 
     if isinstance(cluster, FileCluster):
-        raise CommandFailed(Exit.UNIMPLEMENT_FEATURE, "transient attributes can't be set in a file")
+        from hacluster.cib.status import with_attributes
+
+        cib = cluster.query()
+        node_element(cib, node)
+        changed = with_attributes(cib, node, {name: value})
+        cluster.write(changed.with_version(cib.version.after_status_change()))
+        return
     from hacluster.protocol.messages import AttributeUpdate, Done
 
     cluster.ask(AttributeUpdate(name=name, node=node, value=value, dampen_ms=dampen_ms), Done)

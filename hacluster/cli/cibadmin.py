@@ -6,9 +6,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from hacluster.cib.codec import to_xml
+from hacluster.cib.codec import disk_digest, parse_xml, to_xml, versioned_digest
 from hacluster.cib.model import Cib, Element
+from hacluster.cib.problems import Problem
 from hacluster.cib.upgrade import Upgraded, upgrade
+from hacluster.cib.version import CibVersion
 from hacluster.cib.xpath import BadPath, matches, path_of
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
@@ -21,12 +23,15 @@ _COMMANDS = {
     "modify": ("-M", CibOperationKind.MODIFY, "change an element, leaving what isn't named"),
     "replace": ("-R", CibOperationKind.REPLACE, "put an element in the place of the old one"),
     "delete": ("-D", CibOperationKind.DELETE, "take out the first element that fits"),
-    "delete-all": ("-d", CibOperationKind.DELETE_ALL, "with --xpath: take out all that fit"),
+    "delete-all": ("-d", CibOperationKind.DELETE_ALL, "with --xpath: take out all that fit (needs --force)"),
     "patch": ("-P", CibOperationKind.PATCH, "apply a patch of crm_diff"),
     "erase": ("-E", CibOperationKind.ERASE, "erase the whole CIB (needs --force)"),
     "bump": ("-B", CibOperationKind.BUMP, "raise the epoch"),
     "upgrade": ("-u", CibOperationKind.UPGRADE, "upgrade to the newest schema (needs --force)"),
 }
+
+
+_DANGEROUS = (CibOperationKind.ERASE, CibOperationKind.UPGRADE, CibOperationKind.DELETE_ALL)
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,6 +44,8 @@ def build_parser() -> argparse.ArgumentParser:
     what.add_argument("-Q", "--query", action="store_true", help="print the CIB or a part of it")
     for name, (short, _, text) in _COMMANDS.items():
         what.add_argument(short, f"--{name}", dest="command", action="store_const", const=name, help=text)
+    what.add_argument("-5", "--md5-sum", action="store_true", help="the digest of a CIB as it stands on a disk")
+    what.add_argument("-6", "--md5-sum-versioned", action="store_true", help="and as members compare it")
     what.add_argument("-a", "--empty", action="store_true", help="print an empty CIB")
     parser.add_argument("-o", "--scope", "--obj_type", metavar="SECTION", default="", help="this section only")
     parser.add_argument("-A", "--xpath", metavar="PATH", default="", help="the elements that an XPath names")
@@ -64,13 +71,19 @@ def main(argv: list[str] | None = None) -> int:
 
 def _carry_out(arguments: argparse.Namespace) -> int:
     if arguments.empty:
-        print(to_xml(Cib.empty()), end="")
+        print(to_xml(Cib.empty().with_version(CibVersion(0, 1, 0))), end="")
         return Exit.OK
+    if arguments.md5_sum or arguments.md5_sum_versioned:
+        return _digest(arguments)
     if arguments.query:
         return _query(connect().query(), arguments)
     _, kind, _ = _COMMANDS[arguments.command]
-    if kind in (CibOperationKind.ERASE, CibOperationKind.UPGRADE) and not arguments.force:
-        raise CommandFailed(Exit.USAGE, f"--{arguments.command} changes everything; say --force if that is meant")
+    if kind in _DANGEROUS and not arguments.force:
+        raise CommandFailed(
+            Exit.UNSAFE,
+            f"--{arguments.command} is considered dangerous: to prevent accidental destruction of the cluster, "
+            "--force is required in order to proceed",
+        )
     change = CibChange(
         kind=kind,
         section=arguments.scope,
@@ -103,7 +116,20 @@ def _xml(arguments: argparse.Namespace) -> str:
     try:
         return Path(arguments.xml_file).read_text(encoding="utf-8")
     except OSError as error:
-        raise CommandFailed(Exit.NOINPUT, f"{arguments.xml_file}: {error.strerror}") from error
+        told = f"Couldn't parse input from {arguments.xml_file}: {error.strerror}"
+        raise CommandFailed(Exit.CONFIG, told) from error
+
+
+def _digest(arguments: argparse.Namespace) -> int:
+    document = parse_xml(_xml(arguments)) if _has_input(arguments) else connect().query().root
+    if isinstance(document, Problem):
+        raise CommandFailed(Exit.CONFIG, document.line())
+    print(versioned_digest(document) if arguments.md5_sum_versioned else disk_digest(document))
+    return Exit.OK
+
+
+def _has_input(arguments: argparse.Namespace) -> bool:
+    return arguments.xml_text is not None or arguments.xml_pipe or arguments.xml_file is not None
 
 
 def _query(cib: Cib, arguments: argparse.Namespace) -> int:
@@ -113,7 +139,7 @@ def _query(cib: Cib, arguments: argparse.Namespace) -> int:
         try:
             found = matches(cib.root, arguments.xpath)
         except BadPath as error:
-            raise CommandFailed(Exit.DATAERR, f"the XPath {arguments.xpath} can't be read: {error}") from error
+            raise CommandFailed(Exit.NOSUCH, f"the XPath {arguments.xpath} can't be read: {error}") from error
     if not found:
         raise CommandFailed(Exit.NOSUCH, "Call cib_query failed (-6): No such device or address")
     if arguments.node_path:

@@ -114,9 +114,9 @@ class FileCluster:
         changed = carry_out(self.query(), change)
         if not isinstance(changed, Cib):
             raise CommandFailed(_EXIT_OF.get(changed[0].code, Exit.ERROR), "\n".join(line_of(p) for p in changed))
-        self._write(changed)
+        self.write(changed)
 
-    def _write(self, cib: Cib) -> None:
+    def write(self, cib: Cib) -> None:
         """All or nothing: the file is either the old document or the new one."""
         from hacluster.cib.codec import to_xml
 
@@ -140,7 +140,7 @@ def connect() -> LiveCluster | FileCluster:
 def live() -> LiveCluster:
     """The running cluster, for what a file can't answer."""
     if os.environ.get("CIB_file"):
-        raise CommandFailed(Exit.UNIMPLEMENT_FEATURE, "this needs a running cluster, not a file (CIB_file is set)")
+        raise CommandFailed(Exit.DISCONNECT, "this needs a running cluster, not a file (CIB_file is set)")
     return LiveCluster()
 
 

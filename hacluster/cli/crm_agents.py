@@ -6,6 +6,8 @@ agents that it does not list are found where Debian and cluster-glue put them.
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 
 STANDARDS = ("ocf", "lsb", "service", "stonith")
 """In the order of `crm_resource --list-standards`."""
+OCF_AGENTS = Path("/usr/lib/ocf/resource.d")
 _GLUE = (Path("/usr/lib/stonith/plugins"), Path("/usr/lib64/stonith/plugins"))
 _HELPERS = frozenset({"fence_ack_manual", "fence_legacy", "fence_pcmk"})
 """Programs named like fence agents that cannot be configured as one."""
@@ -30,12 +33,24 @@ def agents(standard: str = "", provider: str = "") -> list[Agent]:
     """All installed agents, or those of one class and provider."""
     from hacluster.protocol.messages import AgentList, AgentListQuery
 
-    found = set(live().ask(AgentListQuery(standard=standard, provider=provider), AgentList).agents)
+    if os.environ.get("CIB_file"):
+        found = set(_ocf_agents(provider)) if standard in ("", "ocf") else set()
+    else:
+        found = set(live().ask(AgentListQuery(standard=standard, provider=provider), AgentList).agents)
     if standard in ("", "stonith") and not provider:
         found |= {("stonith", "", name) for name in _fence_agents()}
     if standard == "service":
         found |= {("service", "", kind) for _, _, kind in agents("lsb")}
     return sorted(found)
+
+
+def _ocf_agents(provider: str) -> Iterator[Agent]:
+    """Without a daemon to ask: those that stand where OCF puts them."""
+    for folder in sorted(OCF_AGENTS.iterdir()) if OCF_AGENTS.is_dir() else []:
+        if folder.is_dir() and provider in ("", folder.name):
+            for file in folder.iterdir():
+                if os.access(file, os.X_OK) and file.is_file() and not file.name.startswith("."):
+                    yield "ocf", folder.name, file.name
 
 
 def _fence_agents() -> set[str]:

@@ -7,14 +7,27 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 
-from hacluster.cli.attributes import NO_SUCH, read_pair, read_transient, write_pair, write_transient
+from hacluster.cib.codec import to_xml
+from hacluster.cib.model import NOTHING, Element
+from hacluster.cib.status import node_state, transient_attributes
+from hacluster.cli.attributes import (
+    NO_SUCH,
+    pair_of,
+    pairs_of,
+    read_pair,
+    read_transient,
+    write_pair,
+    write_transient,
+)
 from hacluster.cli.cluster import FileCluster, LiveCluster, connect, run
 from hacluster.cli.exits import CommandFailed, Exit
-from hacluster.cli.options import Options
+from hacluster.cli.options import API_VERSION, Options
 
 _TRANSIENT = ("reboot", "status")
+_WITHOUT_NODE = ("crm_config", "rsc_defaults", "op_defaults", "tickets")
 _SCOPES = {
     "crm_config": "crm_config",
     "nodes": "nodes",
@@ -46,8 +59,10 @@ def build_parser(name: str = "crm_attribute") -> argparse.ArgumentParser:
     parser.add_argument("-p", "--promotion", nargs="?", const="", metavar="RSC", help="the promotion score")
     parser.add_argument("-d", "--default", metavar="VALUE", help="print this when there is none")
     parser.add_argument("-q", "--quiet", "-Q", action="store_true", help="the value alone")
-    parser.add_argument("-i", "--id", default="", help=argparse.SUPPRESS)
-    parser.add_argument("-P", "--pattern", metavar="REGEX", help=argparse.SUPPRESS)
+    parser.add_argument("-i", "--id", default="", metavar="ID", help="the XML id of the attribute")
+    parser.add_argument("-P", "--pattern", metavar="REGEX", help="all attributes whose names match")
+    parser.add_argument("--output-as", choices=("text", "xml"), default="text")
+    parser.add_argument("-V", "--verbose", action="count", help="accepted")
     return parser
 
 
@@ -60,7 +75,7 @@ def protected(argv: list[str]) -> list[str]:
     """`-v -INFINITY` -> `--update=-INFINITY`: a value may begin like an option."""
     safe: list[str] = []
     skip = False
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         if skip:
             skip = False
         elif word in ("-v", "--update") and following:
@@ -92,18 +107,81 @@ def carry_out(arguments: argparse.Namespace) -> int:
     lifetime, name = arguments.lifetime, arguments.name
     if arguments.promotion is not None:
         name, lifetime = promotion_name(arguments.promotion), lifetime or "reboot"
-    if not name:
-        raise CommandFailed(Exit.USAGE, "the attribute's name is missing (-n NAME)")
     scope = _scope(arguments, lifetime)
-    node = "" if scope == "crm_config" else (arguments.node or local_node(cluster))
-    if arguments.update is None and not arguments.delete:
+    node = "" if scope in _WITHOUT_NODE else (arguments.node or local_node(cluster))
+    is_query = arguments.update is None and not arguments.delete
+    if is_query and (not name or arguments.pattern):
+        return _query_all(cluster, arguments, scope, node)
+    if not name and not arguments.pattern:
+        raise CommandFailed(Exit.USAGE, "the attribute's name is missing (-n NAME)")
+    if is_query:
         return _query(cluster, arguments, scope, node, name)
     value = None if arguments.delete else arguments.update
+    for each in [name] if not arguments.pattern else list(_matching(cluster, arguments, scope, node)):
+        _write(cluster, arguments, scope, node, each, value)
+    return Exit.OK
+
+
+def _write(
+    cluster: LiveCluster | FileCluster,
+    arguments: argparse.Namespace,
+    scope: str,
+    node: str,
+    name: str,
+    value: str | None,
+) -> None:
     if scope == "status":
         write_transient(cluster, node, name, value)
-    elif (change := write_pair(cluster.query(), scope, node, arguments.set_name, name, value)) is not None:
-        cluster.change(change)
+        return
+    cib = cluster.query()
+    change = write_pair(cib, scope, node, arguments.set_name, name, value, arguments.id)
+    if change is None:
+        return
+    gone = pair_of(cib, scope, node, arguments.set_name, name) if value is None else None
+    cluster.change(change)
+    if gone is not None and not arguments.quiet:
+        kind = "attribute" if scope in ("nodes", "utilization", "status") else "option"
+        told = {"utilization": "nodes"}.get(scope, scope)
+        print(f"Deleted {told} {kind}: id={gone.id} name={name}")
+
+
+def _all(cluster: LiveCluster | FileCluster, scope: str, node: str, set_id: str) -> dict[str, str]:
+    cib = cluster.query()
+    if scope == "status":
+        return transient_attributes(node_state(cib, node) or NOTHING)
+    return {pair.get("name"): pair.get("value") for pair in pairs_of(cib, scope, node, set_id)}
+
+
+def _matching(
+    cluster: LiveCluster | FileCluster, arguments: argparse.Namespace, scope: str, node: str
+) -> dict[str, str]:
+    """All attributes of the scope; with a pattern those whose names it matches."""
+    found = _all(cluster, scope, node, arguments.set_name)
+    try:
+        pattern = re.compile(arguments.pattern or "")
+    except re.error as error:
+        raise CommandFailed(Exit.USAGE, f"“{arguments.pattern}” is no pattern: {error}") from error
+    return {name: value for name, value in found.items() if pattern.search(name)}
+
+
+def _query_all(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace, scope: str, node: str) -> int:
+    found = _matching(cluster, arguments, scope, node)
+    if not found:
+        raise CommandFailed(Exit.NOSUCH, NO_SUCH)
+    _print(arguments, scope, found)
     return Exit.OK
+
+
+def _print(arguments: argparse.Namespace, scope: str, found: dict[str, str]) -> None:
+    if arguments.output_as == "xml":
+        items = tuple(Element("attribute", {"name": n, "value": v, "scope": scope}) for n, v in found.items())
+        request = " ".join(["crm_attribute", *sys.argv[1:]])
+        status = Element("status", {"code": "0", "message": "OK"})
+        head = {"api-version": API_VERSION, "request": request}
+        print(to_xml(Element("pacemaker-result", head, (*items, status))), end="")
+        return
+    for name, value in found.items():
+        print(value if arguments.quiet else f"scope={scope}  name={name} value={value}")
 
 
 def _scope(arguments: argparse.Namespace, lifetime: str | None) -> str:
@@ -125,7 +203,7 @@ def _query(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace, sc
         value = arguments.default
     if value is None:
         raise CommandFailed(Exit.NOSUCH, NO_SUCH)
-    print(value if arguments.quiet else f"scope={scope}  name={name} value={value}")
+    _print(arguments, scope, {name: value})
     return Exit.OK
 
 

@@ -6,8 +6,8 @@ import argparse
 import sys
 
 from hacluster.cib.model import NOTHING
-from hacluster.cib.status import fail_counts, node_state
-from hacluster.cli.cluster import LiveCluster, connect, live, run
+from hacluster.cib.status import fail_counts, node_state, without_failures
+from hacluster.cli.cluster import FileCluster, LiveCluster, connect, run
 from hacluster.cli.crm_attribute import local_node
 from hacluster.cli.exits import Exit
 from hacluster.cli.options import Options
@@ -33,7 +33,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     cluster = connect()
     node = arguments.node or local_node(cluster)
     if arguments.delete:
-        return _forget(live(), arguments.resource, node)
+        return _forget(cluster, arguments.resource, node)
     state = node_state(cluster.query(), node) or NOTHING
     counts = fail_counts(state).get(arguments.resource, {})
     chosen = (count for key, count in counts.items() if key.startswith(arguments.operation))
@@ -43,7 +43,13 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     return Exit.OK
 
 
-def _forget(cluster: LiveCluster, resource: str, node: str) -> int:
+def _forget(cluster: LiveCluster | FileCluster, resource: str, node: str) -> int:
+    if isinstance(cluster, FileCluster):
+        cib = cluster.query()
+        forgotten = without_failures(cib, node, resource)
+        if forgotten is not cib:
+            cluster.write(forgotten.with_version(cib.version.after_status_change()))
+        return Exit.OK
     from hacluster.protocol.messages import Cleaned, ResourceCleanup
 
     cluster.ask(ResourceCleanup(resource=resource, node=node, only_failures=True, force=True), Cleaned)

@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 
-from hacluster.cli.cluster import connect, live, run
+from hacluster.cib.model import Cib
+from hacluster.cib.status import node_states
+from hacluster.cli.cluster import FileCluster, LiveCluster, connect, run
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.options import Options
 
@@ -32,25 +34,50 @@ def _carry_out(arguments: argparse.Namespace) -> int:
         return Exit.OK
     if arguments.name_for_id:
         return _name_of(arguments.name_for_id)
-    cluster = live()
+    reached = connect()
+    if isinstance(reached, FileCluster):
+        return _of_file(reached.query(), arguments)
+    return _of_cluster(reached, arguments)
+
+
+def _of_cluster(cluster: LiveCluster, arguments: argparse.Namespace) -> int:
     if arguments.remove:
         from hacluster.protocol.messages import Done, NodeForget
 
         cluster.ask(NodeForget(node=arguments.remove), Done)
         return Exit.OK
     info = cluster.info()
+    members = [(member.node_id, member.name, member.is_member) for member in info.members]
     if arguments.name:
         print(info.node)
     elif arguments.cluster_id:
         print(info.node_id)
     elif arguments.quorum:
         print(int(info.has_quorum))
-    elif arguments.partition:
-        print(" ".join(member.name for member in info.members if member.is_member), end=" \n")
     else:
-        for member in info.members:
-            print(member.node_id, member.name, "member" if member.is_member else "lost")
+        _list(members, arguments)
     return Exit.OK
+
+
+def _of_file(cib: Cib, arguments: argparse.Namespace) -> int:
+    """What a file can tell: all but who this node is."""
+    if arguments.remove or arguments.name or arguments.cluster_id:
+        raise CommandFailed(Exit.DISCONNECT, "this needs a running cluster, not a file (CIB_file is set)")
+    if arguments.quorum:
+        print(int(cib.root.get("have-quorum") in ("1", "true")))
+        return Exit.OK
+    there = {state.get("uname") for state in node_states(cib) if state.get("crmd") == "online"}
+    nodes = cib.section("nodes").all("node")
+    _list([(node.id, node.get("uname"), node.get("uname") in there) for node in nodes], arguments)
+    return Exit.OK
+
+
+def _list(members: list[tuple[str, str, bool]], arguments: argparse.Namespace) -> None:
+    if arguments.partition:
+        print(" ".join(name for _, name, is_member in members if is_member), end=" \n")
+        return
+    for identity, name, is_member in members:
+        print(identity, name, "member" if is_member else "lost")
 
 
 def _name_of(identity: str) -> int:

@@ -65,6 +65,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("-v", "--parameter-value", metavar="VALUE")
     parser.add_argument("-m", "--meta", action="store_true", help="-g -p -d: a meta attribute")
     parser.add_argument("-z", "--utilization", action="store_true", help="-g -p -d: a utilization attribute")
+    parser.add_argument("--promoted", "--master", action="store_true", help="-M -B: the promoted role alone")
     parser.add_argument("-u", "--lifetime", metavar="PT8H", default="", help="-M -B: until when")
     parser.add_argument("-n", "--operation", default="", help="-C: of this operation only")
     parser.add_argument("-I", "--interval", default="0", help="-C: and this interval")
@@ -91,7 +92,7 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     if arguments.wait:
         return wait(live(), arguments.timeout)
     if arguments.cleanup or arguments.refresh:
-        return cleanup(live(), arguments)
+        return _cleanup(connect(), arguments)
     if not arguments.resource:
         raise CommandFailed(Exit.USAGE, "the resource is missing (-r ID)")
     if arguments.fail:
@@ -170,7 +171,7 @@ def _list(*, raw: bool) -> int:
     found = _view(connect().query())
     if raw:
         for leaf, _ in _leaves(found.resources):
-            print(leaf.id)
+            print(leaf.number_id)
     elif found.resources:
         print("\n".join(resource_tree(found)))
     if not found.resources:
@@ -218,10 +219,9 @@ def _locate(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -
     if not parts:
         raise CommandFailed(Exit.NOSUCH, f"Resource '{name}' not found: there is no resource with this id")
     places = {node: leaf.role for leaf in parts for node in leaf.nodes}
-    for node, role in places.items():
-        # Agents of Pacemaker's older age look for the word Master behind the node's name.
-        mark = " Master" if role == "Promoted" else ""
-        print(node if arguments.quiet else f"resource {name} is running on: {node}{mark or ' '}")
+    for node, role in reversed(places.items()):
+        mark = " Promoted" if role == "Promoted" else ""
+        print(node if arguments.quiet else f"resource {name} is running on: {node}{mark}")
     if not places:
         print(f"resource {name} is NOT running", file=sys.stderr)
     return Exit.OK
@@ -241,6 +241,16 @@ def _why(cluster: LiveCluster | FileCluster, resource: str) -> int:
 
 
 # ---------------------------------------------------------------- acting
+
+
+def _cleanup(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) -> int:
+    if isinstance(cluster, LiveCluster):
+        return cleanup(cluster, arguments)
+    if arguments.resource:
+        resource_settings.resource_element(cluster.query(), arguments.resource)
+    what = arguments.resource or "all resources"
+    print(f"Dry run: skipping clean-up of {what} on {arguments.node or 'all nodes'} due to CIB_file")
+    return Exit.OK
 
 
 def cleanup(cluster: LiveCluster, arguments: argparse.Namespace) -> int:
@@ -287,15 +297,27 @@ def _place(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace) ->
         if until is None:
             raise CommandFailed(Exit.USAGE, f"“{arguments.lifetime}” is no duration such as PT8H or 8h")
     if arguments.ban or not arguments.node:
-        node = arguments.node or _only_home(cluster, name)
-        cluster.change(placement.ban(name, node, until))
-        print(f"WARNING: {name} can't run on {node} until crm_resource -U -r {name}", file=sys.stderr)
+        node = arguments.node or _only_home(cluster, name, arguments)
+        cluster.change(placement.ban(name, node, until, promoted_only=arguments.promoted))
+        if not arguments.quiet:
+            print(_ban_warning(name, node, arguments))
         return Exit.OK
     _must_be_node(cib.section("nodes").children, arguments.node)
     for constraint in placement.of(cib, name):
         cluster.change(placement.clear(constraint))
-    cluster.change(placement.prefer(name, arguments.node, until))
+    cluster.change(placement.prefer(name, arguments.node, until, promoted_only=arguments.promoted))
     return Exit.OK
+
+
+def _ban_warning(name: str, node: str, arguments: argparse.Namespace) -> str:
+    what = "being promoted" if arguments.promoted else "running"
+    return (
+        f"WARNING: Creating rsc_location constraint 'cli-ban-{name}-on-{node}' with a score of -INFINITY"
+        f" for resource {name} on {node}.\n"
+        f"\tThis will prevent {name} from {what} on {node} until the constraint is removed"
+        " using the clear option or by editing the CIB with an appropriate tool\n"
+        f"\tThis will be the case even if {node} is the last node in the cluster"
+    )
 
 
 def _must_be_node(nodes: tuple[Element, ...], name: str) -> None:
@@ -304,8 +326,11 @@ def _must_be_node(nodes: tuple[Element, ...], name: str) -> None:
         raise CommandFailed(Exit.NOHOST, f"there is no node {name}; known are {', '.join(known)}")
 
 
-def _only_home(cluster: LiveCluster | FileCluster, name: str) -> str:
-    homes = {node for leaf, path in _leaves(_views(cluster)) if name in path.split() for node in leaf.nodes}
+def _only_home(cluster: LiveCluster | FileCluster, name: str, arguments: argparse.Namespace) -> str:
+    parts = [leaf for leaf, path in _leaves(_views(cluster)) if name in path.split()]
+    if arguments.promoted:
+        parts = [leaf for leaf in parts if leaf.role == "Promoted"]
+    homes = {node for leaf in parts for node in leaf.nodes}
     if len(homes) != 1:
         where = ", ".join(sorted(homes)) or "nowhere"
         raise CommandFailed(Exit.USAGE, f"{name} runs on {where}: name the node (-N NODE)")
@@ -326,10 +351,21 @@ def _settings(cluster: LiveCluster | FileCluster, arguments: argparse.Namespace)
         raise CommandFailed(Exit.USAGE, "the value is missing (-v VALUE)")
     name = arguments.set_parameter or arguments.delete_parameter
     value = arguments.parameter_value if arguments.set_parameter else None
+    before = resource_settings.pair_of(cib, arguments.resource, kind, name)
     change = resource_settings.write(cib, arguments.resource, kind, name, value, client="crm_resource")
     if change is not None:
         cluster.change(change)
+        print(_told_setting(arguments.resource, kind, name, value, before))
     return Exit.OK
+
+
+def _told_setting(resource: str, kind: str, name: str, value: str | None, before: Element | None) -> str:
+    if value is None:
+        return f"Deleted '{resource}' option: id={before.id if before is not None else ''} name={name}"
+    if before is not None:
+        return f"Set '{resource}' option: id={before.id} name={name} value={value}"
+    set_id = f"{resource}-{resource_settings.TAGS[kind]}"
+    return f"Set '{resource}' option: id={set_id}-{name} set={set_id} name={name} value={value}"
 
 
 def wait(cluster: LiveCluster, timeout_s: float) -> int:

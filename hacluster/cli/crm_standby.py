@@ -26,7 +26,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def _carry_out(given: argparse.Namespace) -> int:
     arguments = argparse.Namespace(
-        **vars(given), name="standby", type=None, utilization=False, promotion=None, set_name="", default="off"
+        **vars(given),
+        name="standby",
+        type=None,
+        utilization=False,
+        promotion=None,
+        set_name="",
+        default="off",
+        id="",
+        pattern=None,
+        output_as="text",
     )
     arguments.node = given.node or local_node(connect())
     return carry_out_attribute(arguments)

@@ -24,7 +24,8 @@ def main(argv: list[str] | None = None) -> int:
 def _carry_out(arguments: argparse.Namespace) -> int:
     if arguments.nodes:
         for node in connect().query().section("nodes").all("node"):
-            print(f"{node.get('type', 'member')} node: {node.get('uname')} ({node.id})")
+            kind = node.get("type", "member").replace("member", "cluster")
+            print(f"{kind} node: {node.get('uname')} ({node.id})")
         return Exit.OK
     info = live().info()
     if arguments.status:

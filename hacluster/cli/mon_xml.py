@@ -8,13 +8,11 @@ from hacluster.cib.codec import to_xml
 from hacluster.cib.model import Element
 from hacluster.cib.status import Operation
 from hacluster.cli.mon_text import STATUS_TEXTS, SUMMARY, Sections, ctime, is_told, rc_text
-from hacluster.cli.options import VERSION
+from hacluster.cli.options import API_VERSION, VERSION
 from hacluster.cli.status_view import NodeView, ResourceView, View
 from hacluster.scheduler.values import duration_ms, is_true, score
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import Role
-
-API_VERSION = "2.25"
 
 
 def _flag(value: bool) -> str:

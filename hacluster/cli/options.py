@@ -13,6 +13,8 @@ from hacluster.cli.exits import Exit
 
 VERSION = "2.1.5"
 """The version of Pacemaker whose behaviour agents and scripts can rely on."""
+API_VERSION = "2.25"
+"""Of the XML that commands print."""
 
 
 class Options(argparse.ArgumentParser):

@@ -16,14 +16,22 @@ from hacluster.protocol.messages import CibChange, CibOperationKind
 __all__ = ["ban", "clear", "lifetime", "of", "prefer"]
 
 
-def prefer(resource: str, node: str, until: datetime | None = None, user: str = "") -> CibChange:
-    """Put the resource on this node."""
-    return _write(placement.prefer(resource, node, until), user)
+def prefer(
+    resource: str, node: str, until: datetime | None = None, user: str = "", *, promoted_only: bool = False
+) -> CibChange:
+    """Put the resource, or its promoted role alone, on this node."""
+    return _write(_in_role(placement.prefer(resource, node, until), promoted_only), user)
 
 
-def ban(resource: str, node: str, until: datetime | None = None, user: str = "") -> CibChange:
-    """Keep the resource off this node."""
-    return _write(placement.ban(resource, node, until), user)
+def ban(
+    resource: str, node: str, until: datetime | None = None, user: str = "", *, promoted_only: bool = False
+) -> CibChange:
+    """Keep the resource, or its promoted role alone, off this node."""
+    return _write(_in_role(placement.ban(resource, node, until), promoted_only), user)
+
+
+def _in_role(constraint: Element, promoted_only: bool) -> Element:
+    return constraint.with_attributes({"role": "Promoted"}) if promoted_only else constraint
 
 
 def _write(constraint: Element, user: str) -> CibChange:

@@ -18,10 +18,15 @@ def resource_element(cib: Cib, name: str) -> Element:
     raise CommandFailed(Exit.NOSUCH, f"Resource '{name}' not found: there is no resource with this id")
 
 
-def read(cib: Cib, resource: str, kind: str, name: str) -> str | None:
+def pair_of(cib: Cib, resource: str, kind: str, name: str) -> Element | None:
     element = resource_element(cib, resource)
     pairs = (pair for block in element.all(TAGS[kind]) for pair in block.all("nvpair"))
-    return next((pair.get("value") for pair in pairs if pair.get("name") == name), None)
+    return next((pair for pair in pairs if pair.get("name") == name), None)
+
+
+def read(cib: Cib, resource: str, kind: str, name: str) -> str | None:
+    found = pair_of(cib, resource, kind, name)
+    return found.get("value") if found is not None else None
 
 
 def write(cib: Cib, resource: str, kind: str, name: str, value: str | None, *, client: str = "") -> CibChange | None:

@@ -20,6 +20,7 @@ from hacluster.cib.status import (
     with_attributes,
     with_node_state,
     with_resource_histories,
+    without_failures,
 )
 from hacluster.scheduler.graph import Action, ActionKind, TransitionGraph
 
@@ -239,16 +240,6 @@ def was_lost(cib: Cib, node: str) -> Cib:
 def fenced(cib: Cib, node: str) -> Cib:
     """The node was fenced: nothing runs there, and that is known."""
     return left_cleanly(cib, node)
-
-
-def without_failures(cib: Cib, node: str, resource: str) -> Cib:
-    """The failcounts of a resource on a node are gone."""
-    state = node_state(cib, node)
-    if state is None:
-        return cib
-    prefixes = tuple(f"{kind}{resource}{end}" for kind in (FAIL_COUNT, LAST_FAILURE) for end in ("#",))
-    names = [name for name in transient_attributes(state) if name.startswith(prefixes)]
-    return with_attributes(cib, node, dict.fromkeys(names))
 
 
 def operation_failed(cib: Cib, task_key: str, node: str, rc: int, now: float) -> Cib:

@@ -107,7 +107,7 @@ class TestCrm:
 class TestCrmResource:
     def test_it_says_where_a_resource_runs(self, file, capsys):
         assert crm_resource.main(["-r", "pg", "-W"]) == Exit.OK
-        assert capsys.readouterr().out == "resource pg is running on: pm01 \n"
+        assert capsys.readouterr().out == "resource pg is running on: pm01\n"
 
     def test_quiet_is_the_node_alone(self, file, capsys):
         crm_resource.main(["-r", "grp", "-W", "-Q"])
@@ -129,6 +129,7 @@ class TestCrmResource:
 
     def test_a_parameter_is_set_read_and_deleted(self, file, capsys):
         assert crm_resource.main(["-r", "pg", "-p", "fake", "-v", "7"]) == Exit.OK
+        assert capsys.readouterr().out.startswith("Set 'pg' option: id=pg-instance_attributes-fake ")
         assert crm_resource.main(["-r", "pg", "-g", "fake"]) == Exit.OK
         assert capsys.readouterr().out == "7\n"
         assert crm_resource.main(["-r", "pg", "-d", "fake"]) == Exit.OK
@@ -189,7 +190,7 @@ class TestCibadmin:
 
     def test_erasing_needs_force(self, file, capsys):
         before = file.read_bytes()
-        assert cibadmin.main(["-E"]) == Exit.USAGE
+        assert cibadmin.main(["-E"]) == Exit.UNSAFE
         assert file.read_bytes() == before
 
     def test_xml_that_cannot_be_read_names_line_and_column(self, file, capsys):
