@@ -27,7 +27,7 @@ def assign(cluster: Cluster) -> None:
         if resource.connects_to is not None and resource.bundle is None:
             chooser.assign(resource, resource.migrating[1] if resource.migrating is not None else None)
     for resource in turns:
-        chooser.assign(resource)
+        chooser.take_turn(resource)
 
 
 class Chooser:
@@ -37,6 +37,16 @@ class Chooser:
         self.cluster = cluster
         self.wishes = Wishes(cluster)
         self.has_capacities = cluster.options.placement_strategy in ("utilization", "minimal", "balanced")
+
+    def take_turn(self, resource: Resource) -> None:
+        """Assign a resource with all that it depends on, and note what each node got by that."""
+        nodes = self.cluster.nodes
+        for index, count in self.cluster.left_out.counts.get(resource.id, {}).items():
+            nodes[index].assigned_count += count
+        before = [node.assigned_count for node in nodes]
+        self.assign(resource)
+        given = {node.index: node.assigned_count - count for node, count in zip(nodes, before, strict=True)}
+        self.cluster.turns[resource.id] = {index: count for index, count in given.items() if count}
 
     def assign(self, resource: Resource, prefer: int | None = None, *, keep_role: bool = False) -> int | None:
         """Gives the node, None when there is none. `keep_role`: a failed attempt leaves no trace."""
@@ -162,9 +172,13 @@ class Chooser:
             prefer = roomiest if prefer is None else prefer
         chosen: int | None = None
         if resource.scores:
-            best = self._best(resource)
+            best, is_tie = self._best(resource)
             chosen = self._preferred(resource, best, prefer)
-            chosen = self._or_where_it_runs(resource, best) if chosen is None else chosen
+            chosen = self._running_as_well(resource, best) if chosen is None else chosen
+            if chosen is None:
+                chosen = best
+                if is_tie:
+                    self.cluster.ties.add(resource.top.id)
         self.settle(resource, chosen, keep_role=keep_role)
 
     def _preferred(self, resource: Resource, best: int, prefer: int | None) -> int | None:
@@ -174,27 +188,29 @@ class Chooser:
             return None
         return prefer
 
-    def _or_where_it_runs(self, resource: Resource, chosen: int) -> int:
+    def _running_as_well(self, resource: Resource, best: int) -> int | None:
         """Of equals the one where it runs, unless siblings may run there too."""
         clone = resource.clone
         is_unique = clone is not None and clone.is_unique
-        score = resource.scores[chosen]
-        if is_unique or score <= 0 or not self.cluster.nodes[chosen].can_run or not resource.active:
-            return chosen
+        score = resource.scores[best]
+        if is_unique or score <= 0 or not self.cluster.nodes[best].can_run or not resource.active:
+            return None
         running = next(iter(resource.active))
-        if running in resource.scores and self.cluster.nodes[running].can_run and resource.scores[running] == score:
-            return running
-        return chosen
+        can_stay = running in resource.scores and self.cluster.nodes[running].can_run
+        return running if can_stay and resource.scores[running] == score else None
 
-    def _best(self, resource: Resource) -> int:
-        """Of the allowed nodes: the highest score, then few resources, then where it is, then the name."""
+    def _best(self, resource: Resource) -> tuple[int, bool]:
+        """Of the allowed nodes: the highest score, then few resources, then where it is, then the name.
+
+        And whether another has the same score.
+        """
         usable, nodes = self.wishes.usable(), self.cluster.nodes
         strategy = self.cluster.options.placement_strategy
         scores = {index: given if usable[index] else MINUS_INFINITY for index, given in resource.scores.items()}
         highest = max(scores.values())
         equals = [index for index, given in scores.items() if given == highest]
         if len(equals) == 1:
-            return equals[0]
+            return equals[0], False
         running = next(iter(resource.active), None)
 
         def rank(index: int) -> tuple[int, bool, int]:
@@ -205,7 +221,7 @@ class Chooser:
             mine, theirs = rank(one), rank(other)
             return compare_capacity(nodes[one], nodes[other]) or (mine > theirs) - (mine < theirs)
 
-        return min(equals, key=cmp_to_key(compare) if strategy == "balanced" else rank)
+        return min(equals, key=cmp_to_key(compare) if strategy == "balanced" else rank), highest >= 0
 
     # ------------------------------------------------------------ the decision
 

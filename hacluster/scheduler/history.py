@@ -28,7 +28,16 @@ from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, 
 from hacluster.scheduler.unpack import Maker, unpack
 from hacluster.scheduler.values import is_true
 from hacluster.scheduler.words import role_of
-from hacluster.scheduler.working import Cluster, Node, NodeKind, Resource, Role, Variant
+from hacluster.scheduler.working import (
+    NOTHING_LEFT_OUT,
+    Cluster,
+    LeftOut,
+    Node,
+    NodeKind,
+    Resource,
+    Role,
+    Variant,
+)
 
 OCF_UNIMPLEMENTED = 3
 OCF_NOT_INSTALLED = 5
@@ -59,9 +68,11 @@ class Outcome(IntEnum):
     MASKED = 6
 
 
-def read_cluster(cib: Cib, now: float) -> Cluster:
+def read_cluster(cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT) -> Cluster:
     """The working model with everything the status section says."""
     cluster, maker = unpack(cib, now)
+    cluster.left_out = left_out
+    cluster.options.has_fence_devices |= left_out.has_fence_devices
     interpret(cib, cluster, maker)
     return cluster
 

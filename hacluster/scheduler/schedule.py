@@ -31,13 +31,17 @@ from hacluster.scheduler.settle import settle
 from hacluster.scheduler.unfencing import draft_unfencing
 from hacluster.scheduler.utilization import unpack_utilization
 from hacluster.scheduler.vertices import build_graph
+from hacluster.scheduler.working import NOTHING_LEFT_OUT, Cluster, LeftOut
 
 
 def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     """What is to be done about this CIB at this time."""
-    moment = now.timestamp() if isinstance(now, datetime) else now
-    cib = resolved(cib)
-    cluster = read_cluster(cib, moment)
+    return decide(resolved(cib), now.timestamp() if isinstance(now, datetime) else now)[0]
+
+
+def decide(cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT) -> tuple[TransitionGraph, Cluster]:
+    """The answer, and the model that led to it. `left_out`: what has to be known of resources not in this CIB."""
+    cluster = read_cluster(cib, now, left_out)
     references = References(cib, cluster)
     read_colocations(cib, cluster, references)
     score_nodes(cib, cluster, references)
@@ -68,4 +72,4 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     add_notifications(plan)
     graph = build_graph(plan)
     plan.take_apart()
-    return graph
+    return graph, cluster

@@ -365,6 +365,17 @@ class Options(msgspec.Struct, eq=False):
     has_unfencing: bool = False
 
 
+class LeftOut(msgspec.Struct, frozen=True):
+    """What a run has to know of the resources that were left out of it, as nothing has changed for them."""
+
+    counts: dict[str, dict[int, int]] = {}
+    """resource -> node -> how many of them the node was given since the turn of the resource before it"""
+    has_fence_devices: bool = False
+
+
+NOTHING_LEFT_OUT = LeftOut()
+
+
 class Cluster(msgspec.Struct, eq=False):
     """Everything of one run."""
 
@@ -384,6 +395,11 @@ class Cluster(msgspec.Struct, eq=False):
     """node -> why it has to be unfenced, as a fence device changed"""
     clearings: dict[tuple[str, int], Resource] = {}
     """(resource, node) -> whose failcount is to be cleared there"""
+    left_out: LeftOut = NOTHING_LEFT_OUT
+    turns: dict[str, dict[int, int]] = {}
+    """resource at the top level, in the order in which they chose -> node -> how many it was given in that turn"""
+    ties: set[str] = set()
+    """Those that found several nodes equally good, so that what others had been given made the choice."""
 
     def primitives(self) -> Iterator[Resource]:
         for resource in self.resources:

@@ -30,7 +30,7 @@ from hacluster.protocol.messages import (
     Update,
 )
 from hacluster.protocol.peers import Envelope, JournalPush, PeerMessage, PeerMessageError, envelope_of, to_bytes
-from hacluster.scheduler.schedule import schedule
+from hacluster.scheduler.memory import Memory
 from nodeagent import config
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
@@ -98,6 +98,9 @@ class Runtime:
             self._processes, run_folder, cluster_type=settings.engine.value, node=settings.node
         )
         self._operations = Operations(self._agents, self.report)
+        self._memory = Memory()
+        self._scheduling = asyncio.Lock()
+        """One at a time: each answer builds on the last."""
         self._monitors = Monitors(self)
         self._link_attributes = LinkAttributes()
         self._local = LocalRequests(self._agents, self._monitors, self._disk, log)
@@ -227,7 +230,8 @@ class Runtime:
             self._disk.keep_event(update.event)
 
     async def _schedule(self, effect: order.Schedule) -> None:
-        graph = await asyncio.to_thread(schedule, effect.cib, effect.now)
+        async with self._scheduling:
+            graph = await asyncio.to_thread(self._memory.schedule, effect.cib, effect.now)
         self.report(fact.Scheduled(effect.token, graph))
 
     async def _send_journal(self, peer: str, after: dict[str, int]) -> None:
