@@ -215,7 +215,7 @@ class Chooser:
 
         def rank(index: int) -> tuple[int, bool, int]:
             count = 0 if strategy == "minimal" else nodes[index].assigned_count
-            return count, index != running, nodes[index].rank
+            return count, index != running, nodes[index].letter_rank
 
         def compare(one: int, other: int) -> int:
             mine, theirs = rank(one), rank(other)

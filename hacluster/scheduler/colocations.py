@@ -149,10 +149,10 @@ def has_influence(colocation: Colocation, primary: Resource | None = None) -> bo
     """Whether the dependent may move the primary: always, unless it gave that up and the primary is active."""
     moved = primary or colocation.primary
     dependent = colocation.dependent
-    if dependent.bundle is not None and dependent.connects_to is not None:
-        # A connection is moved easily: no container that runs well goes after it.
-        if len(moved.active) == 1 and not moved.is_failed:
-            return False
+    is_connection = dependent.bundle is not None and dependent.connects_to is not None
+    if is_connection and len(moved.active) == 1 and not moved.is_failed:
+        # It is moved easily: no container that runs well goes after it.
+        return False
     return colocation.has_influence or not moved.homes_now
 
 
