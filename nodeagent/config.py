@@ -448,6 +448,8 @@ def _check(found: _HaCf, node: str, problems: list[Problem]) -> None:
         problems.append(wrong.NO_LINK.at("ha.cf"))
     if len(found.links) == 1:
         problems.append(wrong.ONE_LINK.at("ha.cf", interface=found.links[0].name))
+    if found.tie_breaker is not None and found.tie_breaker.kind == "ping" and len(found.nodes) > 2:
+        problems.append(wrong.PING_FOR_MANY.at(_place(found, "tiebreaker"), count=len(found.nodes)))
     if found.tie_breaker is not None and len(found.nodes) % 2:
         problems.append(wrong.TIE_WITHOUT_SPLIT.at(_place(found, "tiebreaker"), count=len(found.nodes)))
     if found.engine is Engine.HEARTBEAT and len(found.nodes) > 2:

@@ -311,3 +311,11 @@ TIE_WITHOUT_SPLIT = ProblemKind(
     "take the line out",
     "行を削除してください",
 )
+PING_FOR_MANY = ProblemKind(
+    "config.tiebreaker-ping-many",
+    _ERROR,
+    "both halves of {count} nodes may reach the ping node, and then both would act",
+    "{count} ノードでは分断の両側が ping 先に到達し、両側が動作する可能性があります",
+    "use “tiebreaker disk /DEVICE”",
+    "“tiebreaker disk /DEVICE” を使ってください",
+)

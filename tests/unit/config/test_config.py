@@ -244,6 +244,12 @@ def test_a_wrong_tie_breaker_is_told(etc: Etc, line: str, sentence: str) -> None
     assert sentence in said
 
 
+def test_a_ping_node_breaks_the_tie_of_a_pair_only(etc: Etc) -> None:
+    etc.write(GOOD.replace("pm01 pm02", "pm01 pm02 pm03 pm04") + "tiebreaker ping 192.168.68.2\n")
+    (said,) = etc.lines()
+    assert "both halves of 4 nodes may reach the ping node" in said
+
+
 def test_a_tie_breaker_of_three_nodes_is_warned_of(etc: Etc) -> None:
     etc.write(GOOD.replace("pm01 pm02", "pm01 pm02 pm03") + "tiebreaker disk /dev/sdb\n")
     assert any("3 nodes cannot be split evenly" in line for line in etc.lines(Severity.WARNING))
