@@ -41,6 +41,8 @@ from nodeagent.machines.tiebreaker import TieBreaker
 from nodeagent.machines.transition import Transition
 
 LAST_EFFECTS = (StopAgent, FailAgent, RebootSelf)
+TOLD = (CibApplied, CibReplacedWhole, ViewChanged, DcGone, DcFollowed)
+"""Facts that subscribers hear of."""
 
 
 class Node:
@@ -104,6 +106,8 @@ class Node:
         self._on_event = self._routes("handles_events")
         self._on_message = self._routes("handles_messages")
         self._told_info: say.AgentInfo | None = None
+        self._is_ending = False
+        """Whether one of LAST_EFFECTS was given."""
 
     def _routes(self, marked: str) -> dict[type, list[Callable[..., None]]]:
         routes: dict[type, list[Callable[..., None]]] = defaultdict(list)
@@ -120,7 +124,7 @@ class Node:
 
     def next_deadline_ms(self) -> int | None:
         # Asked after every event: most machines wait for nothing.
-        return min((at for waiting in self._deadlines if waiting for at in waiting), default=None)
+        return min([min(waiting) for waiting in self._deadlines if waiting], default=None)
 
     def step(self, event: Event, now_ms: int, wall_ms: int) -> list[Effect]:
         self.here.now_ms, self.here.wall_ms = now_ms, wall_ms
@@ -133,7 +137,7 @@ class Node:
         if self.here.state != state:
             self.here.out.append(PublishUpdate(say.InfoChanged(info=self.info())))
         self._drain(effects)
-        if any(isinstance(effect, LAST_EFFECTS) for effect in effects):
+        if self._is_ending:
             # An agent that ends says first why.
             self.chronicle.tell_peers()
             self._drain(effects)
@@ -161,24 +165,27 @@ class Node:
 
     def _order(self, effect: Effect, effects: list[Effect]) -> None:
         """A message to this node itself does not leave it."""
-        if isinstance(effect, Send) and effect.peer == self.here.name:
-            self._dispatch(MessageReceived(effect.peer, self.here.incarnation, effect.message))
-        elif isinstance(effect, Send) and effect.peer not in self.here.heard:
-            return
-        else:
+        if not isinstance(effect, Send):
+            self._is_ending = self._is_ending or isinstance(effect, LAST_EFFECTS)
             effects.append(effect)
+        elif effect.peer in self.here.heard:
+            effects.append(effect)
+        elif effect.peer == self.here.name:
+            self._dispatch(MessageReceived(effect.peer, self.here.incarnation, effect.message))
 
     def _dispatch(self, event: Event) -> None:
         match event:
             case MessageReceived(peer, incarnation, message):
                 self._message(peer, incarnation, message)
             case DeadlineReached():
-                for machine in self._machines:
-                    machine.deadline_reached()
+                for machine, waiting in zip(self._machines, self._deadlines, strict=True):
+                    if waiting:
+                        machine.deadline_reached()
             case _:
                 for handler in self._on_event.get(type(event), ()):
                     handler(event)
-                self._tell_subscribers(event)
+                if isinstance(event, TOLD):
+                    self._tell_subscribers(event)
 
     def _message(self, peer: str, incarnation: int, message: PeerMessage) -> None:
         """A message of an incarnation that is not the heard one is of the past."""

@@ -241,8 +241,6 @@ class Machine:
         return self._deadlines.values()
 
     def deadline_reached(self) -> None:
-        if not self._deadlines:
-            return
         due = sorted((at, name) for name, at in self._deadlines.items() if at <= self.here.now_ms)
         for _, name in due:
             if self._deadlines.get(name, self.here.now_ms + 1) <= self.here.now_ms:
