@@ -26,6 +26,8 @@ Fault = Callable[[], None]
 class Peace:
     """Nothing goes wrong; delays are small and drawn from the seed."""
 
+    may_crash = False
+    """Whether a host may crash between two effects."""
     is_over = False
     """Whether every datagram arrives after a millisecond."""
 
@@ -92,7 +94,7 @@ class Weather(Peace):
         return strike
 
     def end(self) -> None:
-        self.is_over = True
+        self.is_over, self.may_crash = True, False
         self.world.tie_breaker.unreachable.clear()
         for host in self.world.hosts.values():
             host.disk.is_full = False
@@ -215,6 +217,7 @@ class Storm(Weather):
         self.slow_agents = luck.choice([0.0, 0.3])
         self.fence_failures = luck.choice([0.0, 0.3])
         self.crash_rate = luck.choice([0.0, 0.0, 0.002])
+        self.may_crash = self.crash_rate > 0
 
     def kinds(self) -> list[Fault]:
         kinds = [self._crash, self._freeze, self._one_way, self._partition, self._partition, self._cut_one_link]
@@ -266,7 +269,7 @@ class Storm(Weather):
     # Machines
 
     def crash_between_effects(self, host: Host, effect: order.Effect) -> bool:
-        if self.is_over or not self.crash_rate or not isinstance(effect, WATCHED_EFFECTS):
+        if not isinstance(effect, WATCHED_EFFECTS):
             return False
         return self.luck.random() < self.crash_rate
 

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
 from hacluster.protocol.checkpoint import CHECKPOINT, checkpoint_of
+from hacluster.protocol.peers import Vote
 from nodeagent.machines.journal import line_of
 from nodeagent.machines.retention import broken_at
 
 if TYPE_CHECKING:
+    from hacluster.protocol.peers import VoteRequest
     from nodeagent.machines.effects import OperationSpec
     from tests.simulation.world import Host, World
 
@@ -34,14 +36,24 @@ class Judges:
         self.journalled: dict[tuple[str, int], say.JournalAppend] = {}
         """(origin, number) of an entry that was acknowledged."""
         self._changes = 0
+        self._votes: dict[tuple[str, int], str] = {}
+        self._dcs: dict[str, Host] = {}
         self._views: dict[str, tuple[int, int]] = {}
         self._two_dcs_since: dict[tuple[str, str], int] = {}
         self._open: dict[tuple[str, int, int], bool] = {}
 
     # After every event
 
-    def look(self, world: World) -> None:
-        dcs = [host for host in world.hosts.values() if host.node is not None and host.node.here.is_dc]
+    def look(self, world: World, host: Host) -> None:
+        """This host has made a step; the others are as they were, or off."""
+        if host.node is not None and host.node.here.is_dc:
+            self._dcs.setdefault(host.name, host)
+        dcs = []
+        for name, known in list(self._dcs.items()):
+            if known.node is not None and known.node.here.is_dc:
+                dcs.append(known)
+            else:
+                del self._dcs[name]
         self._one_dc_in_a_partition(world, dcs)
         self._members_hold_what_was_acknowledged(world, dcs)
 
@@ -98,6 +110,16 @@ class Judges:
             if other is not host and spec.resource in other.active:
                 raise Violation(f"{spec.resource} is started on {host.name} while it is active on {other.name}")
 
+    def voted(self, host: Host, peer: str, message: Vote | VoteRequest) -> None:
+        """One vote a term, for itself or for another, and on the disk before anybody hears of it."""
+        if isinstance(message, Vote) and not message.is_granted:
+            return
+        whom = peer if isinstance(message, Vote) else host.name
+        if host.disk.term < message.term:
+            raise Violation(f"{host.name} votes for {whom} in term {message.term}, which is not on its disk")
+        if self._votes.setdefault((host.name, message.term), whom) != whom:
+            raise Violation(f"{host.name} votes twice in term {message.term}")
+
     def shot(self, world: World, host: Host, target: Host) -> None:
         if not self.may_fence:
             raise Violation(f"{host.name} fences {target.name} without a cause")
@@ -120,10 +142,10 @@ class Judges:
         absent = set(world.names) - set(members)
         is_silent = not absent & set(host.node.here.heard) and not absent <= host.node.here.left
         if len(absent) == len(members) and is_silent and world.tie_breaker.kind:
-            is_allowed = world.tie_breaker.told.get(host.name, False)
+            is_allowed = False
         else:
             is_allowed = len(world.names) == 2 or host.node.here.option("no-quorum-policy") == "ignore"
-        if not is_allowed:
+        if not is_allowed and not world.tie_breaker.told.get(host.name, False):
             raise Violation(f"{host.name} wants {target} fenced with only {members} as members")
 
     # Changes

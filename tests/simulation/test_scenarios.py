@@ -7,9 +7,11 @@ from typing import ClassVar
 import pytest
 
 from hacluster.cib.codec import parse_cib, to_xml
+from hacluster.cib.model import Cib
 from hacluster.protocol import messages as say
+from hacluster.protocol.peers import CibUpdate, PeerMessage, VoteRequest
 from hacluster.scheduler.schedule import schedule
-from nodeagent.machines.events import StopRequested
+from nodeagent.machines.events import MessageReceived, StopRequested
 from nodeagent.machines.liveness import LivenessTimes
 from tests.simulation.judges import Judges
 from tests.simulation.run import configuration, make_world
@@ -86,7 +88,7 @@ def test_a_node_that_only_another_member_hears_cannot_be_confirmed_as_off():
     world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
     world.run(world.now_ms + 5_000)
     assert [(reply.code, reply.reason) for reply in replies] == [("fence.node-is-heard", f"{witness} hears {lost}")]
-    assert not said(world, f"{lost} is confirmed")
+    assert not said(world, f"STONITH (off) {lost} by a human")
 
 
 def test_a_node_that_is_heard_in_one_direction_only_cannot_be_confirmed_as_off():
@@ -97,6 +99,23 @@ def test_a_node_that_is_heard_in_one_direction_only_cannot_be_confirmed_as_off()
     world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
     world.run(world.now_ms + 5_000)
     assert [reply.reason for reply in replies] == [f"{dc} hears {lost}"]
+
+
+def test_a_node_that_was_confirmed_as_off_and_lives_reboots_when_it_is_heard():
+    """Its services may have been started elsewhere on the operator's word."""
+    faults = Scripted()
+    faults.is_fencing_broken = True
+    world = settled(3, faults=faults)
+    dc = dc_of(world)
+    lost = other_than(world, dc)
+    world.partition([lost])
+    world.run(SETTLED_MS + 3_000)
+    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"))
+    world.run(SETTLED_MS + 6_000)
+    assert said(world, f"STONITH (off) {lost} by a human")
+    world.heal()
+    world.run(SETTLED_MS + 8_000)
+    assert said(world, f"{lost} crashes: {dc} says that this node was fenced")
 
 
 def test_a_request_to_fence_lends_its_own_time_to_the_device():
@@ -482,6 +501,32 @@ def test_what_is_being_stopped_counts_as_active_for_a_dc_that_hears_of_it():
     world.heal()
     world.run(SETTLED_MS + 40_000)
     assert not world.hosts[member].active
+
+
+def told(world: World, host: str, sender: str, message: PeerMessage) -> None:
+    """As if this message of the sender's present life had just arrived."""
+    world.hosts[host].step(MessageReceived(sender, world.hosts[sender].disk.incarnation, message))
+
+
+def test_a_member_that_asks_for_votes_follows_no_dc_and_is_taken_in_anew():
+    world = settled(3, judges=Judges(may_fence=False))
+    dc = dc_of(world)
+    member = other_than(world, dc)
+    told(world, dc, member, VoteRequest(term=1, rank=(1, 0, 0, member)))
+    assert member not in world.hosts[dc].node.here.view.members
+    world.run(SETTLED_MS + 5_000)
+    world.judges.final(world)
+
+
+def test_an_update_that_is_known_already_changes_nothing():
+    world = settled(3)
+    dc = dc_of(world)
+    member = other_than(world, dc)
+    here = world.hosts[member].node.here
+    before = here.cib
+    told(world, member, dc, CibUpdate(term=here.view.term, seq=1, is_durable=False, cib=Cib.empty()))
+    assert here.dc == dc
+    assert here.cib is before
 
 
 def flapping(period_ms: int, *, initdead_ms: int) -> World:

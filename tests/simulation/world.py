@@ -17,7 +17,7 @@ from hacluster.protocol import messages as say
 from hacluster.protocol.checkpoint import CHECKPOINT, checkpoint_of
 from hacluster.protocol.events import sentence
 from hacluster.protocol.messages import JournalEntry
-from hacluster.protocol.peers import Envelope, Heartbeat, JournalPush, envelope_of, to_bytes
+from hacluster.protocol.peers import Envelope, Heartbeat, JournalPush, Vote, VoteRequest, envelope_of, to_bytes
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
 from nodeagent.machines.journal import hash_of, line_of
@@ -285,10 +285,14 @@ class Host:
         self.step(fact.RequestReceived(client, request, "root"))
 
     def _perform(self, orders: list[order.Effect]) -> None:
+        may_crash = self.world.faults.may_crash
         for effect in orders:
+            if isinstance(effect, order.PublishUpdate):
+                # Nobody subscribes here.
+                continue
             if not self.is_up:
                 return
-            if self.world.faults.crash_between_effects(self, effect):
+            if may_crash and self.world.faults.crash_between_effects(self, effect):
                 self.crash("between two effects")
                 self.world.boot_later(self)
                 return
@@ -298,6 +302,8 @@ class Host:
         world = self.world
         match effect:
             case order.Send(peer, message):
+                if isinstance(message, (Vote, VoteRequest)):
+                    world.judges.voted(self, peer, message)
                 world.send_stream(self, peer, to_bytes(Envelope(self.disk.incarnation, message)))
             case order.PersistTerm(token, term, voted_for):
                 self._persist(token, lambda disk: _set(disk, term=term, voted_for=voted_for))
@@ -478,6 +484,9 @@ class ThirdParty:
 
     def _renew(self, host: Host, token: int) -> None:
         """A host that cannot renew says so before anybody else may take the disk."""
+        if host.name not in self.told:
+            # It has given the disk back meanwhile.
+            return
         if self.holder != (host.name, host.life) or host.name in self.unreachable:
             self.release(host)
             self._tell(host, token, False)
@@ -486,6 +495,7 @@ class ThirdParty:
         host.later(RENEW_MS, lambda: self._renew(host, token))
 
     def release(self, host: Host) -> None:
+        self.told.pop(host.name, None)
         if self.holder == (host.name, host.life):
             self.holder = None
 
@@ -536,7 +546,7 @@ class World:
         self.counts[kind] = self.counts.get(kind, 0) + 1
 
     def after_step(self, host: Host, event: fact.Event) -> None:
-        self.judges.look(self)
+        self.judges.look(self, host)
 
     def happened(self, host: Host, record: say.EventRecord) -> None:
         self.count(record.code)
