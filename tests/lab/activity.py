@@ -104,3 +104,8 @@ def fences(since_s: float = 0.0) -> list[str]:
         for at_s, words in _lines(EVENTS)
         if words[0] == "fence-begin" and words[1] in ("off", "reboot") and at_s >= since_s
     ]
+
+
+def booted(host: str) -> list[float]:
+    """When it was switched on."""
+    return [at_s for at_s, words in _lines(EVENTS) if words == ["on", host]]

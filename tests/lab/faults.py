@@ -45,6 +45,8 @@ class Kind(StrEnum):
 
 OF_ONE_LAN = (Kind.CUT_LAN, Kind.ONE_WAY_LAN, Kind.SLOW_LAN)
 """What the other LAN makes up for: nobody may be fenced because of it."""
+HEALS = (Kind.CUT_HOST, Kind.PARTITION, Kind.CUT_LAN)
+"""When one of them ends, every cable is whole again."""
 _LONGEST_S = {Kind.FREEZE: 6.0, Kind.FULL_DISK: 8.0, Kind.BROKEN_DISK: 8.0}
 
 
@@ -89,6 +91,17 @@ def draw(seed: int, day_s: float = DAY_S) -> Day:
             # The one LAN is well again before the other is touched.
             lan = luck.choice(HEARTBEAT_LANS)
     return Day(seed, Options(nodes, media), tuple(faults), may_fence)
+
+
+def cut_off(fault: Fault, nodes: tuple[str, ...]) -> tuple[str, ...]:
+    """Who hears nobody while it lasts."""
+    match fault.kind:
+        case Kind.PARTITION:
+            return nodes
+        case Kind.CUT_HOST:
+            return (fault.host,)
+        case _:
+            return ()
 
 
 def begin(lab: Lab, day: Day, fault: Fault) -> bool:
@@ -155,7 +168,7 @@ def end(lab: Lab, day: Day, fault: Fault) -> None:
                 host.power_on()
             case Kind.FREEZE if host.pid is not None:
                 host.thaw()
-            case Kind.CUT_HOST | Kind.PARTITION | Kind.CUT_LAN:
+            case kind if kind in HEALS:
                 lab.heal(HB1, HB2)
             case Kind.ONE_WAY | Kind.ONE_WAY_LAN | Kind.LOSS:
                 host.listen()

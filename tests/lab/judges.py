@@ -6,10 +6,11 @@ What was active where is known from the resources' own marks and the power switc
 
 from __future__ import annotations
 
+import math
 import random
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -28,8 +29,8 @@ from hacluster.protocol.messages import (
     Reply,
 )
 from hacluster.scheduler.schedule import schedule
-from tests.lab import cluster
-from tests.lab.activity import Activity, fences
+from tests.lab import cluster, small
+from tests.lab.activity import Activity, booted, fences
 from tests.lab.faults import Day
 from tests.lab.hosts import Host
 from tests.lab.laboratory import Lab
@@ -37,6 +38,23 @@ from tests.lab.small import SERVICES, state_of
 
 ANSWER_S = 15.0
 _CHANGE = '<cluster_property_set id="set-{0}"><nvpair id="{0}" name="{0}" value="x"/></cluster_property_set>'
+
+
+@dataclass(frozen=True)
+class Alone:
+    """A host that heard nobody from one moment to another. A boot ends it sooner: cables come back with that."""
+
+    host: str
+    from_s: float
+    to_s: float = math.inf
+
+    def is_so(self, host: str, at_s: float, notice_s: float, boots: Iterable[float]) -> bool:
+        """Whether the host was alone at that moment, and for so long that it must have noticed."""
+        is_booted = any(self.from_s < boot_s < at_s for boot_s in boots)
+        return host == self.host and self.from_s + notice_s < at_s < self.to_s and not is_booted
+
+    def until(self, now_s: float) -> Alone:
+        return self if self.to_s < now_s else replace(self, to_s=now_s)
 
 
 @dataclass
@@ -115,6 +133,20 @@ def verdicts(lab: Lab, day: Day, clients: Clients) -> list[str]:
 def _fences_without_cause(day: Day) -> Iterator[str]:
     if not day.may_fence and fences():
         yield f"only one LAN at a time was touched, and nodes were fenced (who, whom): {fences()}"
+
+
+def fences_of_a_minority(lab: Lab, day: Day, alone: list[Alone]) -> Iterator[str]:
+    """One of three that has been alone for longer than it takes to notice wants nobody fenced."""
+    if len(day.options.nodes) < 3:
+        return
+    notice_s = day.options.deadtime_ms / 1000 + 0.5
+    for host in lab.hosts:
+        boots = booted(host.name)
+        for told in small.remarks(host, day.options):
+            if told.get("code") == "fence.requested" and told["node"] == host.name:
+                at_s = int(str(told["at_ms"])) / 1000
+                if any(each.is_so(host.name, at_s, notice_s, boots) for each in alone):
+                    yield f"{host.name} was alone and asked at {at_s:.3f}: {told['sentence']}"
 
 
 def _agreement(views: dict[str, cluster.View]) -> Iterator[str]:

@@ -22,7 +22,7 @@ from pathlib import Path
 from tests.lab import apart, cluster, faults, small
 from tests.lab.activity import fences
 from tests.lab.faults import Day, Fault
-from tests.lab.judges import Clients, is_settled, verdicts
+from tests.lab.judges import Alone, Clients, fences_of_a_minority, is_settled, verdicts
 from tests.lab.laboratory import Lab
 from tests.lab.place import FOLDER, HB1, HB2, HEARTBEAT_LANS
 
@@ -54,7 +54,7 @@ def play(day: Day, keep: Path | None = None) -> Outcome:
         asking = threading.Thread(target=clients.run, name="clients")
         asking.start()
         try:
-            outcome.happened = _storm(lab, day)
+            outcome.happened, alone = _storm(lab, day)
             calm_s = time.time()
             _calm(lab, day)
             clients.end()
@@ -63,7 +63,7 @@ def play(day: Day, keep: Path | None = None) -> Outcome:
                 for host in lab.hosts:
                     cluster.wait_until(host, "all is settled", is_settled(day), SETTLE_S)
                 outcome.settled_s = time.time() - calm_s
-                outcome.verdicts = verdicts(lab, day, clients)
+                outcome.verdicts = [*verdicts(lab, day, clients), *fences_of_a_minority(lab, day, alone)]
             except TimeoutError as error:
                 outcome.verdicts = [f"not settled within {SETTLE_S:g} s: {error}"]
         finally:
@@ -76,20 +76,23 @@ def play(day: Day, keep: Path | None = None) -> Outcome:
     return outcome
 
 
-def _storm(lab: Lab, day: Day) -> Counter[str]:
+def _storm(lab: Lab, day: Day) -> tuple[Counter[str], list[Alone]]:
     """Begin and end the faults at their times."""
-    began_s, happened = time.monotonic(), Counter[str]()
+    began_s, happened, alone = time.monotonic(), Counter[str](), list[Alone]()
     steps: list[tuple[float, int, bool, Fault]] = [(fault.at_s, n, True, fault) for n, fault in enumerate(day.faults)]
     heapq.heapify(steps)
     while steps:
         at_s, number, is_begin, fault = heapq.heappop(steps)
         threading.Event().wait(max(0.0, began_s + at_s - time.monotonic()))
         if not is_begin:
+            if fault.kind in faults.HEALS:
+                alone = [each.until(time.time()) for each in alone]
             faults.end(lab, day, fault)
         elif faults.begin(lab, day, fault):
             happened[fault.kind] += 1
+            alone += [Alone(host, time.time()) for host in faults.cut_off(fault, day.options.nodes)]
             heapq.heappush(steps, (at_s + fault.lasts_s, number, False, fault))
-    return happened
+    return happened, alone
 
 
 def _calm(lab: Lab, day: Day) -> None:

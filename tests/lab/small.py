@@ -186,11 +186,12 @@ def kill_agent(host: Host) -> None:
 
 
 def remarks(host: Host, options: Options) -> Iterator[dict[str, object]]:
-    """Everything that the host's agents told, all lives of them."""
+    """Everything that the host's agents told, all lives of them; a full disk tears lines, and those are left out."""
     for name in ("agent.jsonl.1", "agent.jsonl"):
         file = Path(state_of(host, options)) / name
-        if file.exists():
-            yield from (json.loads(line) for line in file.read_text().splitlines())
+        for line in file.read_text().splitlines() if file.exists() else ():
+            with contextlib.suppress(json.JSONDecodeError):
+                yield json.loads(line)
 
 
 def hang_agent(host: Host, hangs: bool) -> None:

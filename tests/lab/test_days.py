@@ -8,6 +8,7 @@ import pytest
 
 from tests.lab import faults, schedules
 from tests.lab.activity import Activity
+from tests.lab.judges import Alone
 
 SHORT_S = 10.0
 
@@ -49,3 +50,12 @@ def test_the_marks_show_what_was_active_twice(tmp_path: Path, marks: str, events
     (tmp_path / "marks").write_text(marks)
     (tmp_path / "events").write_text(events)
     assert len(Activity.read(tmp_path / "marks", tmp_path / "events").violations) == found
+
+
+def test_a_host_is_alone_from_when_it_must_have_noticed_until_its_cables_are_whole() -> None:
+    alone = Alone("pm01", 10.0).until(20.0).until(30.0)
+    seen = [alone.is_so("pm01", at_s, 1.5, ()) for at_s in (9.0, 11.0, 12.0, 19.9, 20.1)]
+    assert seen == [False, False, True, True, False]
+    assert not alone.is_so("pm02", 12.0, 1.5, ())
+    assert not alone.is_so("pm01", 15.0, 1.5, (14.0,))
+    assert alone.is_so("pm01", 15.0, 1.5, (5.0, 16.0))

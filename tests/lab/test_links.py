@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lab import cluster, small
-from tests.lab.activity import fences
+from tests.lab.activity import LOG, fences
 from tests.lab.hosts import Host
 from tests.lab.laboratory import Lab
 from tests.lab.place import HB2
@@ -59,3 +59,32 @@ def test_an_interface_that_vanishes_costs_neither_the_peer_nor_the_processor_and
             PATIENCE_S,
         )
     assert fences() == []
+
+
+def test_keys_are_rolled_while_everything_runs(lab: Lab) -> None:
+    old, new = cluster.AUTHKEYS.splitlines()[1], "2 sha256 another-secret-of-the-lab-fedcba9876543210"
+    marks = LOG.read_text()
+    for step, text in enumerate((f"auth 1\n{old}\n{new}\n", f"auth 2\n{old}\n{new}\n", f"auth 2\n{new}\n"), 1):
+        for host in lab.hosts:
+            host.inside("/etc/hacluster/authkeys").write_text(text)
+            host.run("sh", "-c", "kill -HUP $(cat /run/hacluster/agent.pid)")
+            told = Path(small.state_of(host, OPTIONS)) / "agent.jsonl"
+            read = step, told
+            cluster.wait_until(
+                host,
+                "its keys are read",
+                lambda view, read=read: _times(read[1], "keys read again") == read[0],
+                PATIENCE_S,
+            )
+        # A message of each to the other, under the keys of this step.
+        for host in lab.hosts:
+            small.change(host, "crm_config", f'<cluster_property_set id="roll-{step}-{host.name}"/>')
+    assert LOG.read_text() == marks
+    for host in lab.hosts:
+        log = host.inside("/var/log/hacluster.log").read_text()
+        assert "is lost" not in log
+        assert "were dropped" not in log
+
+
+def _times(file: Path, text: str) -> int:
+    return file.read_text().count(text)
