@@ -28,6 +28,15 @@ def assign(cluster: Cluster) -> None:
             chooser.assign(resource, resource.migrating[1] if resource.migrating is not None else None)
     for resource in turns:
         chooser.take_turn(resource)
+    for resource in cluster.resources:
+        if resource.variant is Variant.CLONE:
+            # What is done with them is thought of by number, not by who came first.
+            resource.children.sort(key=_number)
+
+
+def _number(instance: Resource) -> int:
+    number = instance.id.rpartition(":")[2]
+    return int(number) if number.isdecimal() else 0
 
 
 class Chooser:
@@ -83,6 +92,7 @@ class Chooser:
         return first
 
     def _assign_clone(self, clone: Resource) -> int | None:
+        clone.is_everywhere = sum(self.cluster.nodes[index].can_run for index in clone.scores) <= clone.clone_max
         if clone.is_promotable:
             add_promotion_scores(self.cluster, clone)
         for colocation in colocations_of(clone):

@@ -140,9 +140,22 @@ def _gather(resource: Resource, origin: Resource, side: _Side, speaker: int, fou
             if member is not origin:
                 found += [one for one in side(member) if one.is_explicit]
         return
+    if resource.variant is Variant.CLONE and origin is not resource:
+        found += [one for one in side(resource) if _concerns_instances(one, resource, origin, is_primary=speaker < 0)]
+        return
     found += side(resource)
     if resource.parent is not None:
         _gather(resource.parent, origin, side, speaker, found)
+
+
+def _concerns_instances(one: Colocation, clone: Resource, instance: Resource, *, is_primary: bool) -> bool:
+    """Where instances will be everywhere, only what must be, or must not be, together says where each goes."""
+    if is_primary and not has_influence(one, instance):
+        return False
+    if not is_primary and one.dependent_role is Role.PROMOTED:
+        # That is about who is promoted, wherever instances are.
+        return True
+    return not clone.is_everywhere or one.score < 0 or (not is_primary and one.score >= SCORE_INFINITY)
 
 
 def has_influence(colocation: Colocation, primary: Resource | None = None) -> bool:
@@ -439,7 +452,9 @@ class Wishes:
                 if colocation.score < SCORE_INFINITY:
                     self._prefer(dependent, index, colocation, clone)
                 homes.add(index)
-        if colocation.score >= SCORE_INFINITY:
+        is_among_promoted = colocation.dependent_role is Role.PROMOTED and colocation.primary_role is Role.PROMOTED
+        if colocation.score >= SCORE_INFINITY and not is_among_promoted:
+            # An instance that is to be promoted with a promoted one may start anywhere, to be promoted later.
             self._exclude(dependent, homes, colocation, clone)
 
     def _prefer(self, dependent: Resource, place: int, colocation: Colocation, primary: Resource) -> None:

@@ -15,7 +15,7 @@ from hacluster.scheduler.failures import fail_count_with_fillers
 from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.references import References
 from hacluster.scheduler.tickets import apply_tickets
-from hacluster.scheduler.values import rule_applies, score
+from hacluster.scheduler.values import boolean, rule_applies, score
 from hacluster.scheduler.words import constraint_role
 from hacluster.scheduler.working import Cluster, Node, Resource, Role, RoleLocation, Variant
 
@@ -127,7 +127,7 @@ def _apply(cluster: Cluster, resource: Resource, location: _Location) -> None:
     for index, given in location.scores.items():
         resource.allow(cluster.nodes[index], given, location.cause)
     _apply_discovery(resource, location)
-    is_group = resource.variant is Variant.GROUP
+    is_group = resource.variant is Variant.GROUP and boolean(resource.meta.get("collocated", ""), True)
     for position, child in enumerate(resource.children):
         # Only the first member of a group is told: the others go where it goes.
         scores = dict.fromkeys(location.scores, 0) if is_group and position else location.scores

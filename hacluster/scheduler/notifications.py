@@ -124,7 +124,7 @@ def _listening(plan: Plan, member: Resource, task: str) -> list[tuple[Node, bool
 
 
 def _notify(plan: Plan, member: Resource, node: Node, detail: str, begin: Draft, end: Draft) -> None:
-    if not begin.runnable:
+    if not begin.runnable or node.is_pending:
         return
     draft = Draft(ActionKind.NOTIFY, "notify", member, node, detail=detail, optional=False, runnable=True)
     plan.add(draft, f"notify_{detail}")

@@ -96,7 +96,7 @@ def _order_load(plan: Plan, resource: Resource) -> None:
 def _order_group(plan: Plan, group: Resource) -> None:
     """Members start one after the other and stop the other way round."""
     is_promotable = group.clone is not None and group.clone.is_promotable
-    is_ordered = boolean(group.meta.get("ordered", ""), True) if group.clone is None else True
+    is_ordered = boolean(group.meta.get("ordered", ""), True)
     plan.order(group, "stopped", group, "start")
     plan.order(group, "start", group, "running", RUNNABLE)
     plan.order(group, "stop", group, "stopped", RUNNABLE)

@@ -163,6 +163,9 @@ class Plan(msgspec.Struct, eq=False):
             known.config = known.config if config is None else config
         if known.node is None:
             known.node = node
+        if not resource.is_managed and known.node is not None and not known.pseudo and task != "monitor":
+            # Nobody may touch it, so nothing has to be done.
+            known.optional = True
         self._judge(known)
         return known
 

@@ -124,12 +124,6 @@ def set_roles(chooser: Chooser, clone: Resource) -> None:
             if part.next_role is not Role.STOPPED:
                 part.next_role = Role.PROMOTED
     clone.next_role = Role.PROMOTED if promoted else Role.UNPROMOTED
-    clone.children.sort(key=_number)
-
-
-def _number(instance: Resource) -> int:
-    number = instance.id.rpartition(":")[2]
-    return int(number) if number.isdecimal() else 0
 
 
 def _judge_instance(chooser: Chooser, clone: Resource, child: Resource, scores: PromotionScores) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from hacluster.cib.model import SCORE_INFINITY
-from hacluster.scheduler.colocations import Wishes, instances_by_node
+from hacluster.scheduler.colocations import Wishes, colocations_with, instances_by_node
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.milestones import DONE, TASK, Milestones, task_of
 from hacluster.scheduler.plan import (
@@ -379,33 +379,21 @@ class _Settler:
     # ------------------------------------------------------------ colocated with what can't come up
 
     def _block_dependents(self, draft: Draft) -> None:
-        """What must be where this would be can't come up either."""
-        resource = draft.resource
-        assert resource is not None
-        is_start = draft.task == "start"
-        if resource.parent is not None and resource.parent.variant is Variant.GROUP and is_start:
-            self._block_those_with(resource, "start")
-            resource = resource.parent
-        for child in resource.children:
-            found = self._plan.first(child, draft.task)
-            if resource.variant is Variant.CLONE and (found is None or found.runnable):
+        """What must be where this would be can't come up either; of a clone, once no instance can."""
+        assert draft.resource is not None
+        whole, task = draft.resource.top, draft.task
+        whole = whole.bundle or whole
+        for child in whole.children if whole.variant is Variant.CLONE else ():
+            found = self._plan.first(child, task)
+            if found is None or self._milestones.flags(found, None)[1]:
                 return
-        if resource.parent is not None and resource.parent.variant is Variant.CLONE:
-            siblings = resource.parent.children
-            starts = [self._plan.first(child, draft.task) for child in siblings]
-            if any(start is not None and self._milestones.flags(start, None)[1] for start in starts):
-                return
-            self._block_those_with(resource.parent, draft.task)
-        self._block_those_with(resource, draft.task)
-
-    def _block_those_with(self, primary: Resource, task: str) -> None:
-        for colocation in primary.with_this:
+        for colocation in colocations_with(whole):
             if colocation.score < SCORE_INFINITY or not colocation.is_explicit:
                 continue
             if (task == "promote") is not (colocation.primary_role is Role.PROMOTED):
                 continue
             blocked = "promote" if colocation.dependent_role is Role.PROMOTED else "start"
-            self._block(colocation.dependent, blocked, primary)
+            self._block(colocation.dependent, blocked, whole)
 
     def _block(self, dependent: Resource, task: str, primary: Resource) -> None:
         if dependent.variant is not Variant.PRIMITIVE:

@@ -207,7 +207,7 @@ def _judge_with_fencing(node: Node, is_member: bool, is_up: bool, join: str, exp
         reason = "peer was in an unknown state"
     if reason:
         node.is_unclean, node.fence_reason = True, reason
-        node.is_online = is_member and is_up
+        node.is_online = is_member
 
 
 # ---------------------------------------------------------------- resources

@@ -148,8 +148,8 @@ def _expression(expression: Element, attributes: Mapping[str, str], about: Mappi
     if source in ("param", "meta"):
         wanted = about.get(f"{source}:{wanted}", wanted)
     if found is None:
-        # As Pacemaker: an attribute that isn't there equals nothing, and compares as less than everything.
-        return operation in ("ne", "lt", "lte")
+        # An attribute that isn't there equals nothing, and is neither less nor more than anything.
+        return operation == "ne"
     kind = expression.get("type").lower() or ("string" if operation in ("eq", "ne") else "number")
     order = _compare(found, wanted, kind)
     return {

@@ -248,6 +248,8 @@ class Resource(msgspec.Struct, eq=False):
     # --- clones
     clone_max: int = 0
     clone_node_max: int = 1
+    is_everywhere: bool = False
+    """There are instances for all nodes that can run any."""
     promoted_max: int = 0
     promoted_node_max: int = 1
     is_unique: bool = False

@@ -1,6 +1,7 @@
 """Our decisions against those of Debian's `crm_simulate`, on random clusters.
 
-`python -m tests.property.scheduler.against_peer FIRST COUNT` prints the seeds on which they differ, and how.
+`python -m tests.property.scheduler.against_peer FIRST COUNT` prints the seeds on which they differ without an
+explanation (explanations.py), and how; then how many are explained, and by what.
 """
 
 from __future__ import annotations
@@ -15,21 +16,23 @@ from pathlib import Path
 
 from hacluster.cib.codec import parse_xml, to_xml
 from hacluster.cib.model import Cib, Element
-from hacluster.scheduler.graph import Action
+from hacluster.scheduler.graph import Action, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 from tests.property.scheduler.clusters import NOW, cluster
+from tests.property.scheduler.explanations import explained
 
 PEER = shutil.which("crm_simulate")
+_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
 
 
-def ours(cib: Cib) -> Counter[str]:
-    return Counter(_said(action) for action in schedule(cib, NOW).actions if not action.pseudo)
+def ours(graph: TransitionGraph) -> Counter[str]:
+    return Counter(_said(action) for action in graph.actions if not action.pseudo)
 
 
 def _said(action: Action) -> str:
     match action.kind:
         case "fence":
-            return f"fence {action.node}"
+            return f"fence {action.node} {action.detail}"
         case "shutdown":
             return f"shutdown {action.node}"
     name = action.resource.rpartition(":")[0] or action.resource if ":" in action.resource else action.resource
@@ -39,7 +42,7 @@ def _said(action: Action) -> str:
 
 
 def peers(cib: Cib) -> Counter[str]:
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         given, graph = Path(folder) / "cib.xml", Path(folder) / "graph.xml"
         given.write_text(to_xml(cib), encoding="utf-8")
         words = [PEER or "crm_simulate", "-x", str(given), "-R", "-Q", "-G", str(graph)]
@@ -62,7 +65,7 @@ def _peer_said(event: Element) -> str:
     if event.tag == "pseudo_event":
         return ""
     if task == "stonith":
-        return f"fence {node}"
+        return f"fence {node} {details.get('CRM_meta_stonith_action')}"
     if task == "do_shutdown":
         return f"shutdown {node}"
     primitive = next(event.all("primitive"), Element("primitive"))
@@ -77,22 +80,30 @@ def _peer_said(event: Element) -> str:
     return f"{task} {name} {node}"
 
 
-def difference(seed: int) -> list[str]:
-    """`- start rsc1 node1` for what only the peer does, `+ …` for what only we do."""
+def difference(seed: int) -> tuple[list[str], str | None]:
+    """(`- start rsc1 node1` for what only the peer does, `+ …` for what only we do; why, if that is known)."""
     cib = cluster(seed)
-    mine, theirs = ours(cib), peers(cib)
-    return [f"- {word}" for word in sorted(theirs - mine)] + [f"+ {word}" for word in sorted(mine - theirs)]
+    graph = schedule(cib, NOW)
+    mine, theirs = ours(graph), peers(cib)
+    words = [f"- {word}" for word in sorted((theirs - mine).elements())]
+    words += [f"+ {word}" for word in sorted((mine - theirs).elements())]
+    return words, explained(cib, graph, theirs, words) if words else None
 
 
 def main() -> int:
     first, count = int(sys.argv[1]), int(sys.argv[2])
+    reasons: Counter[str] = Counter()
     different = 0
     for seed in range(first, first + count):
-        found = difference(seed)
-        if found:
+        words, why = difference(seed)
+        if why is not None:
+            reasons[why] += 1
+        elif words:
             different += 1
-            print(f"seed {seed}: {len(found)}: {'; '.join(found[:8])}", flush=True)
-    print(f"{count} clusters, {different} different")
+            print(f"seed {seed}: {len(words)}: {'; '.join(words[:8])}", flush=True)
+    for why, number in reasons.most_common():
+        print(f"{number} explained: {why}")
+    print(f"{count} clusters, {different} different without an explanation")
     return 1 if different else 0
 
 

@@ -1,7 +1,7 @@
 """Random clusters out of a seed: nodes, resources of every kind, constraints, and a past with failures in it.
 
 Gives a Cib as it could stand in a cluster that has run for a while: the configuration is drawn, carried out on paper
-until nothing is left to do, and then things happen to it.
+until nothing is left to do, and then things happen to it (happenings.py).
 """
 
 from __future__ import annotations
@@ -9,14 +9,45 @@ from __future__ import annotations
 from random import Random
 
 from hacluster.cib.codec import parse_cib
-from hacluster.cib.model import Cib, Element
+from hacluster.cib.model import Cib
 from hacluster.cib.status import with_attributes, with_node_state
 from hacluster.scheduler.schedule import schedule
-from hacluster.scheduler.simulate import apply, left_cleanly, operation_failed, was_lost
+from hacluster.scheduler.simulate import apply
+from tests.property.scheduler.constraints import Constraints, Named
+from tests.property.scheduler.happenings import NOW, happen
 
-NOW = 1_700_000_000
 _UP = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member"}
-_SCORES = ("INFINITY", "-INFINITY", "100", "50", "-50", "1000", "10")
+_OPTIONS: dict[str, tuple[tuple[str, ...], float]] = {
+    "no-quorum-policy": (("ignore", "ignore", "stop", "freeze", "demote", "suicide"), 0.7),
+    "start-failure-is-fatal": (("true", "false"), 0.4),
+    "symmetric-cluster": (("false",), 0.04),
+    "stop-all-resources": (("true",), 0.02),
+    "maintenance-mode": (("true",), 0.03),
+    "stop-orphan-resources": (("false",), 0.05),
+    "stop-orphan-actions": (("false",), 0.05),
+    "startup-fencing": (("false",), 0.1),
+    "enable-startup-probes": (("false",), 0.04),
+    "stonith-action": (("off", "reboot"), 0.1),
+    "node-health-strategy": (("migrate-on-red", "only-green", "progressive"), 0.1),
+    "placement-strategy": (("utilization", "minimal", "balanced"), 0.15),
+    "shutdown-lock": (("true",), 0.05),
+    "priority-fencing-delay": (("15s",), 0.05),
+}
+_OF_THE_WHOLE = ("target-role", "is-managed", "maintenance", "requires", "multiple-active")
+_KINDS = (
+    "primitive",
+    "primitive",
+    "primitive",
+    "group",
+    "group",
+    "clone",
+    "clone",
+    "unique_clone",
+    "cloned_group",
+    "promotable",
+    "promotable",
+    "promotable_group",
+)
 
 
 def cluster(seed: int) -> Cib:
@@ -27,62 +58,73 @@ def cluster(seed: int) -> Cib:
 class Drawing:
     def __init__(self, luck: Random) -> None:
         self._luck = luck
-        self._nodes = [f"node{number}" for number in range(1, luck.randint(2, 5) + 1)]
+        self._nodes = [f"node{number}" for number in range(1, luck.choice((2, 2, 3, 3, 4, 5, 6, 8)) + 1)]
         self._has_fencing = luck.random() < 0.6
-        self._tops: list[tuple[str, str]] = []
-        """(id, kind) of everything a constraint may name"""
-        self._primitives: list[str] = []
+        self._has_capacity = luck.random() < 0.15
+        self._tops: list[Named] = []
+        self._templates: list[str] = []
 
     def cib(self) -> Cib:
         cib = self._configured()
         for node in self._nodes:
             cib = with_node_state(cib, node, _UP)
-        for node in self._nodes:
-            for name, kind in self._tops:
-                if kind == "promotable" and self._luck.random() < 0.7:
+            for one in self._tops:
+                if one.is_promotable and self._luck.random() < 0.8:
                     score = str(self._luck.choice((5, 10, 100)))
-                    cib = with_attributes(cib, node, {f"master-{name.removeprefix('ms-')}": score})
-            if self._luck.random() < 0.4:
+                    cib = with_attributes(cib, node, {f"master-{one.primitives[0]}": score})
+            if self._luck.random() < 0.5:
                 cib = with_attributes(cib, node, {"ping": str(self._luck.choice((0, 100, 200)))})
         if self._luck.random() < 0.85:
             for _ in range(4):
                 graph = schedule(cib, NOW)
                 if graph.is_empty:
                     break
-                cib = apply(cib, graph, NOW - 100)
-        for _ in range(self._luck.choice((0, 1, 1, 2, 3))):
-            cib = self._event(cib)
+                cib = apply(cib, graph, NOW - 7200)
+        for _ in range(self._luck.choice((0, 1, 1, 1, 2, 2, 3))):
+            cib = happen(cib, self._luck, self._nodes, self._tops)
         return cib
 
     # ------------------------------------------------------------ configuration
 
     def _configured(self) -> Cib:
-        parts = "".join(self._resources())
-        locations = "".join(self._constraints())
-        options = {
-            "stonith-enabled": str(self._has_fencing).lower(),
-            "no-quorum-policy": self._luck.choice(("ignore", "ignore", "stop", "freeze")),
-            "start-failure-is-fatal": self._luck.choice(("true", "true", "false")),
-            "symmetric-cluster": "true",
-        }
-        if self._luck.random() < 0.05:
-            options["maintenance-mode"] = "true"
+        resources = "".join(self._resources())
+        constraints = Constraints(self._luck, self._nodes, self._tops)
+        options = {"stonith-enabled": str(self._has_fencing).lower(), "concurrent-fencing": "true"}
+        for name, (values, chance) in _OPTIONS.items():
+            if self._luck.random() < chance:
+                options[name] = self._luck.choice(values)
         pairs = "".join(f'<nvpair id="o-{name}" name="{name}" value="{value}"/>' for name, value in options.items())
         defaults = self._meta("rsc-defaults", {"resource-stickiness": ("0", "1", "100", "INFINITY")}, 0.6)
-        nodes = "".join(f'<node id="{n}" uname="{name}"/>' for n, name in enumerate(self._nodes, start=1))
         text = (
             '<cib validate-with="pacemaker-3.7" crm_feature_set="3.16.2" epoch="1" num_updates="0" admin_epoch="0" '
             f'have-quorum="{self._luck.choice("1111110")}" dc-uuid="1" execution-date="{NOW}"><configuration>'
             f'<crm_config><cluster_property_set id="cib-bootstrap-options">{pairs}</cluster_property_set></crm_config>'
-            f"<nodes>{nodes}</nodes><resources>{parts}</resources><constraints>{locations}</constraints>"
-            f"<rsc_defaults>{defaults}</rsc_defaults></configuration><status/></cib>"
+            f"<nodes>{''.join(self._node(n, name) for n, name in enumerate(self._nodes, start=1))}</nodes>"
+            f"<resources>{''.join(self._templates)}{resources}</resources>"
+            f"<constraints>{constraints.text()}</constraints>{constraints.tags()}"
+            f"<rsc_defaults>{defaults}</rsc_defaults></configuration><status>{constraints.tickets()}</status></cib>"
         )
         found = parse_cib(text.encode())
         assert isinstance(found, Cib), found
         return found
 
-    def _meta(self, owner: str, choices: dict[str, tuple[str, ...]], chance: float) -> str:
+    def _node(self, number: int, name: str) -> str:
+        inside = ""
+        attributes = {"site": "east" if number % 2 else "west"} if self._luck.random() < 0.5 else {}
+        if self._luck.random() < 0.05:
+            attributes["standby"] = "on"
+        if attributes:
+            pairs = "".join(f'<nvpair id="{name}-{key}" name="{key}" value="{v}"/>' for key, v in attributes.items())
+            inside += f'<instance_attributes id="{name}-attributes">{pairs}</instance_attributes>'
+        if self._has_capacity:
+            room = self._luck.choice((2, 4, 8))
+            pair = f'<nvpair id="{name}-cpu" name="cpu" value="{room}"/>'
+            inside += f'<utilization id="{name}-capacity">{pair}</utilization>'
+        return f'<node id="{number}" uname="{name}">{inside}</node>'
+
+    def _meta(self, owner: str, choices: dict[str, tuple[str, ...]], chance: float, **more: str) -> str:
         drawn = {name: self._luck.choice(values) for name, values in choices.items() if self._luck.random() < chance}
+        drawn |= {name.replace("_", "-"): value for name, value in more.items()}
         if not drawn:
             return ""
         pairs = "".join(f'<nvpair id="{owner}-{name}" name="{name}" value="{v}"/>' for name, v in drawn.items())
@@ -93,183 +135,128 @@ class Drawing:
         if self._has_fencing:
             found.append('<primitive id="fencing" class="stonith" type="fence_xvm"/>')
         for number in range(1, self._luck.randint(2, 6) + 1):
-            kind = self._luck.choice(("primitive", "primitive", "group", "clone", "promotable", "cloned-group"))
-            found.append(getattr(self, f"_{kind.replace('-', '_')}")(number))
+            kind = self._luck.choice(_KINDS)
+            found.append(getattr(self, f"_{kind}")(number))
         return found
 
-    def _one(self, name: str, *, roles: bool = False) -> str:
-        self._primitives.append(name)
+    # ------------------------------------------------------------ resources
+
+    def _one(self, name: str, *, roles: bool = False, is_anonymous: bool = False) -> str:
         choices = {
             "migration-threshold": ("1", "2", "3"),
-            "priority": ("1", "5"),
+            "priority": ("1", "5", "10"),
             "target-role": ("Started", "Started", "Stopped"),
-            "is-managed": ("true", "true", "true", "false"),
-            "allow-migrate": ("true", "false"),
+            "is-managed": ("true", "true", "false"),
+            "allow-migrate": ("true",),
             "resource-stickiness": ("0", "50"),
             "failure-timeout": ("30s", "1h"),
+            "requires": ("quorum", "nothing", "fencing"),
+            "critical": ("false",),
+            "maintenance": ("true",),
+            "multiple-active": ("stop_start", "block", "stop_only", "stop_unexpected"),
         }
-        ops = [f'<op id="{name}-m10" name="monitor" interval="10s"{self._on_fail()}/>']
+        if is_anonymous:
+            # Members of an instance that each go their own way are beyond what either scheduler promises.
+            choices = {key: value for key, value in choices.items() if key not in _OF_THE_WHOLE}
+        meta = self._meta(name, choices, 0.08)
+        agent = f'class="ocf" provider="pacemaker" type="{"Stateful" if roles else "Dummy"}"'
+        inside = (
+            meta + self._parameters(name) + f"<operations>{''.join(self._ops(name, roles, is_anonymous))}</operations>"
+        )
+        if self._has_capacity and self._luck.random() < 0.6:
+            pair = f'<nvpair id="{name}-cpu" name="cpu" value="{self._luck.choice((1, 1, 2, 3))}"/>'
+            inside += f'<utilization id="{name}-use">{pair}</utilization>'
+        if not roles and self._luck.random() < 0.06:
+            self._templates.append(f'<template id="{name}-t" {agent}>{self._parameters(f"{name}-t")}</template>')
+            agent = f'template="{name}-t"'
+        return f'<primitive id="{name}" {agent}>{inside}</primitive>'
+
+    def _parameters(self, name: str) -> str:
+        if self._luck.random() < 0.7:
+            return ""
+        pair = f'<nvpair id="{name}-fake" name="fake" value="{self._luck.randint(1, 9)}"/>'
+        return f'<instance_attributes id="{name}-params">{pair}</instance_attributes>'
+
+    def _ops(self, name: str, roles: bool, is_anonymous: bool) -> list[str]:
         if roles:
+            on_fail = self._on_fail("demote")
             ops = [
-                f'<op id="{name}-m10" name="monitor" interval="10s" role="Promoted"{self._on_fail()}/>',
+                f'<op id="{name}-m10" name="monitor" interval="10s" role="Promoted"{on_fail}/>',
                 f'<op id="{name}-m11" name="monitor" interval="11s" role="Unpromoted"/>',
             ]
-        if self._luck.random() < 0.2:
-            ops.append(
-                f'<op id="{name}-stop" name="stop" interval="0" on-fail="{self._luck.choice(("block", "fence"))}"/>'
-            )
-        kind = "Stateful" if roles else "Dummy"
-        return (
-            f'<primitive id="{name}" class="ocf" provider="pacemaker" type="{kind}">{self._meta(name, choices, 0.15)}'
-            f"<operations>{''.join(ops)}</operations></primitive>"
-        )
+        else:
+            ops = [f'<op id="{name}-m10" name="monitor" interval="10s"{self._on_fail()}/>']
+            if not is_anonymous and self._luck.random() < 0.04:
+                ops.append(f'<op id="{name}-m20" name="monitor" interval="20s" role="Stopped"/>')
+        if self._luck.random() < 0.15:
+            how = self._luck.choice(("block", "fence", "ignore"))
+            ops.append(f'<op id="{name}-stop" name="stop" interval="0" on-fail="{how}"/>')
+        if self._luck.random() < 0.1:
+            how = self._luck.choice(("block", "restart", "stop", "ignore"))
+            ops.append(f'<op id="{name}-start" name="start" interval="0" timeout="60s" on-fail="{how}"/>')
+        return ops
 
-    def _on_fail(self) -> str:
-        if self._luck.random() < 0.75:
+    def _on_fail(self, *more: str) -> str:
+        if self._luck.random() < 0.7:
             return ""
-        return f' on-fail="{self._luck.choice(("ignore", "block", "stop", "restart", "standby", "fence"))}"'
+        return f' on-fail="{self._luck.choice(("ignore", "block", "stop", "restart", "standby", "fence", *more))}"'
 
     def _primitive(self, number: int) -> str:
-        self._tops.append((f"rsc{number}", "primitive"))
-        return self._one(f"rsc{number}")
+        name = f"rsc{number}"
+        self._tops.append(Named(name, (name,)))
+        return self._one(name)
+
+    def _members(self, number: int, *, roles: bool = False, is_cloned: bool = False) -> tuple[list[str], str]:
+        names = [f"g{number}m{place}" for place in range(1, self._luck.randint(1, 3) + 1)]
+        return names, "".join(self._one(name, roles=roles, is_anonymous=is_cloned) for name in names)
 
     def _group(self, number: int) -> str:
-        self._tops.append((f"grp{number}", "group"))
-        members = "".join(self._one(f"g{number}m{place}") for place in range(1, self._luck.randint(1, 3) + 1))
-        return f'<group id="grp{number}">{members}</group>'
+        names, members = self._members(number)
+        self._tops.append(Named(f"grp{number}", tuple(names)))
+        choices = {"priority": ("5",), "target-role": ("Stopped",)}
+        return f'<group id="grp{number}">{self._meta(f"grp{number}", choices, 0.04)}{members}</group>'
 
-    def _clone(self, number: int, inner: str = "", kind: str = "clone") -> str:
-        inner = inner or self._one(f"cl{number}r")
-        name = f"cl{number}" if kind != "promotable" else f"ms-{number}"
-        self._tops.append((name, kind))
-        choices: dict[str, tuple[str, ...]] = {
+    def _cloned(self, name: str, inside: str, primitives: tuple[str, ...], **more: str) -> str:
+        choices = {
             "interleave": ("true", "false"),
             "clone-max": ("1", "2", "3"),
             "ordered": ("true", "false"),
             "notify": ("true", "false"),
+            "priority": ("5",),
+            "is-managed": ("true", "false"),
         }
-        if kind == "clone" and "<group" not in inner:
-            choices["globally-unique"] = ("false", "false", "true")
+        if "<group" in inside:
+            # Members that start in any order are on their way out.
+            del choices["ordered"]
+        if "promotable" in more:
+            choices |= {"promoted-max": ("1", "2"), "target-role": ("Unpromoted", "Stopped")}
+        elif "globally_unique" not in more:
             choices["clone-min"] = ("1", "2")
-        meta = self._meta(name, choices, 0.3)
-        return f'<clone id="{name}">{meta}{inner}</clone>'
+        self._tops.append(Named(name, primitives, is_clone=True, is_promotable="promotable" in more))
+        return f'<clone id="{name}">{self._meta(name, choices, 0.15, **more)}{inside}</clone>'
 
-    def _promotable(self, number: int) -> str:
-        inner = self._one(f"{number}", roles=True).replace(f'id="{number}"', f'id="st{number}"', 1)
-        self._primitives[-1] = f"st{number}"
-        inner = inner.replace(f'"{number}-', f'"st{number}-')
-        name = f"ms-st{number}"
-        self._tops.append((name, "promotable"))
-        choices = {"promoted-max": ("1", "2"), "interleave": ("true", "false"), "notify": ("true", "false")}
-        drawn = self._meta(name, choices, 0.4)
-        pair = f'<nvpair id="{name}-p" name="promotable" value="true"/>'
-        meta = drawn.replace("</meta_attributes>", f"{pair}</meta_attributes>")
-        meta = meta or f'<meta_attributes id="{name}-meta">{pair}</meta_attributes>'
-        return f'<clone id="{name}">{meta}{inner}</clone>'
+    def _clone(self, number: int) -> str:
+        name = f"cl{number}r"
+        return self._cloned(f"cl{number}", self._one(name, is_anonymous=True), (name,))
+
+    def _unique_clone(self, number: int) -> str:
+        name = f"un{number}r"
+        more = {"clone_node_max": "2"} if self._luck.random() < 0.5 else {}
+        return self._cloned(f"un{number}", self._one(name, is_anonymous=True), (name,), globally_unique="true", **more)
 
     def _cloned_group(self, number: int) -> str:
-        members = "".join(self._one(f"cg{number}m{place}") for place in range(1, self._luck.randint(1, 2) + 1))
-        return self._clone(number, f'<group id="cgrp{number}">{members}</group>')
+        names, members = self._members(number, is_cloned=True)
+        return self._cloned(f"cl{number}", f'<group id="cgrp{number}">{members}</group>', tuple(names))
 
-    # ------------------------------------------------------------ constraints
+    def _promotable(self, number: int) -> str:
+        name = f"st{number}"
+        inside = self._one(name, roles=True, is_anonymous=True)
+        return self._cloned(f"ms{number}", inside, (name,), promotable="true")
 
-    def _constraints(self) -> list[str]:
-        return [
-            self._luck.choice((self._location, self._location, self._colocation, self._order))(number)
-            for number in range(self._luck.randint(0, 6))
-        ]
-
-    def _location(self, number: int) -> str:
-        name, kind = self._luck.choice(self._tops)
-        score = self._luck.choice(_SCORES)
-        role = ' role="Promoted"' if kind == "promotable" and self._luck.random() < 0.3 else ""
-        if self._luck.random() < 0.7:
-            node = self._luck.choice(self._nodes)
-            return f'<rsc_location id="loc{number}" rsc="{name}" node="{node}" score="{score}"{role}/>'
-        return (
-            f'<rsc_location id="loc{number}" rsc="{name}"><rule id="loc{number}-r" score="{score}" boolean-op="or">'
-            f'<expression id="loc{number}-a" attribute="ping" operation="not_defined"/>'
-            f'<expression id="loc{number}-b" attribute="ping" operation="lt" value="150" type="number"/>'
-            "</rule></rsc_location>"
-        )
-
-    def _two(self) -> tuple[tuple[str, str], tuple[str, str]] | None:
-        if len(self._tops) < 2:
-            return None
-        one, other = self._luck.sample(range(len(self._tops)), 2)
-        # Always from a later to an earlier one, so that constraints never go round in a circle.
-        return self._tops[max(one, other)], self._tops[min(one, other)]
-
-    def _colocation(self, number: int) -> str:
-        pair = self._two()
-        if pair is None:
-            return ""
-        (dependent, _), (primary, kind) = pair
-        role = ' with-rsc-role="Promoted"' if kind == "promotable" and self._luck.random() < 0.5 else ""
-        score = self._luck.choice(_SCORES)
-        return f'<rsc_colocation id="col{number}" rsc="{dependent}" with-rsc="{primary}" score="{score}"{role}/>'
-
-    def _order(self, number: int) -> str:
-        pair = self._two()
-        if pair is None:
-            return ""
-        (then, _), (first, kind) = pair
-        action = ""
-        if kind == "promotable" and self._luck.random() < 0.5:
-            action = ' first-action="promote" then-action="start"'
-        how = self._luck.choice(("Mandatory", "Mandatory", "Optional", "Serialize"))
-        more = ' symmetrical="false"' if how == "Mandatory" and self._luck.random() < 0.2 else ""
-        return f'<rsc_order id="ord{number}" first="{first}" then="{then}" kind="{how}"{action}{more}/>'
-
-    # ------------------------------------------------------------ what happens
-
-    def _event(self, cib: Cib) -> Cib:
-        node = self._luck.choice(self._nodes)
-        match self._luck.choice(("fail", "fail", "fail", "lost", "left", "standby", "ping", "shutdown", "role")):
-            case "fail":
-                return self._failure(cib)
-            case "lost":
-                return was_lost(cib, node)
-            case "left":
-                return left_cleanly(cib, node)
-            case "standby":
-                return _with_node_attribute(cib, node, "standby", "on")
-            case "ping":
-                return with_attributes(cib, node, {"ping": self._luck.choice(("0", "100", "200", ""))})
-            case "shutdown":
-                return with_attributes(cib, node, {"shutdown": str(NOW - 10)})
-        return self._other_role(cib)
-
-    def _failure(self, cib: Cib) -> Cib:
-        graph = schedule(cib, NOW)
-        places = [(name, node) for name, nodes in graph.placement_now.items() for node in nodes]
-        places = [(name, node) for name, node in places if name != "fencing"]
-        if not places:
-            return cib
-        name, node = self._luck.choice(sorted(places))
-        operation, rc = self._luck.choice((("monitor_10000", 7), ("monitor_10000", 1), ("start_0", 1), ("stop_0", 1)))
-        return operation_failed(cib, f"{name}_{operation}", node, rc, NOW - self._luck.choice((5, 50, 500)))
-
-    def _other_role(self, cib: Cib) -> Cib:
-        name = self._luck.choice(self._primitives)
-        role = self._luck.choice(("Stopped", "Started"))
-
-        def changed(element: Element) -> Element:
-            if element.tag == "primitive" and element.id == name:
-                pair = Element("nvpair", {"id": f"{name}-new-role", "name": "target-role", "value": role})
-                kept = tuple(child for child in element.children if child.tag != "meta_attributes")
-                return element.with_children((Element("meta_attributes", {"id": f"{name}-new"}, (pair,)), *kept))
-            return element.with_children(tuple(changed(child) for child in element.children))
-
-        return cib.with_section(changed(cib.section("resources")))
+    def _promotable_group(self, number: int) -> str:
+        names, members = self._members(number, roles=True, is_cloned=True)
+        inside = f'<group id="pgrp{number}">{members}</group>'
+        return self._cloned(f"ms{number}", inside, tuple(names), promotable="true")
 
 
-def _with_node_attribute(cib: Cib, node: str, name: str, value: str) -> Cib:
-    def changed(element: Element) -> Element:
-        if element.get("uname") != node:
-            return element
-        pair = Element("nvpair", {"id": f"{node}-{name}", "name": name, "value": value})
-        return element.with_children((Element("instance_attributes", {"id": f"{node}-attributes"}, (pair,)),))
-
-    nodes = cib.section("nodes")
-    return cib.with_section(nodes.with_children(tuple(changed(child) for child in nodes.children)))
+__all__ = ["NOW", "cluster"]

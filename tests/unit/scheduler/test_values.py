@@ -55,9 +55,10 @@ def test_a_rule_compares_numbers_as_numbers() -> None:
     assert not rule_applies(low, {"ping": "1000"})
 
 
-def test_an_undefined_attribute_is_below_everything() -> None:
-    low = rule('<rule score="-INFINITY"><expression attribute="ping" operation="lt" value="100"/></rule>')
-    assert rule_applies(low, {})
+def test_an_undefined_attribute_is_neither_below_nor_above_anything() -> None:
+    for operation in ("lt", "lte", "gt", "gte", "eq"):
+        one = rule(f'<rule score="1"><expression attribute="ping" operation="{operation}" value="100"/></rule>')
+        assert not rule_applies(one, {})
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,99 @@
+"""Why our decisions and those of crm_simulate 2.1.5 may differ: rules that later versions changed, and its own faults.
+
+Reads a Cib and the words on which the two differ (`- start a node1`: only the peer, `+ …`: only ours). An explanation
+has to account for every one of them; docs/scheduler.md lists them in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hacluster.cib.model import Cib, Element
+from hacluster.scheduler.graph import TransitionGraph
+
+MOVES = "2.1.5 moves instances of a clone though the node they are on gets one anyway"
+LONELY_MONITOR = "2.1.5 sends the recurring monitor of a resource whose start can't happen"
+BLOCKED = "2.1.5 puts another instance beside one that is blocked"
+UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group that nobody may touch"
+
+
+def explained(cib: Cib, graph: TransitionGraph, theirs: Iterable[str], words: list[str]) -> str | None:
+    """The reason for all the differences, or None."""
+    about = {word.split()[2] for word in words if word.split()[1] != "fence"}
+    if _only_monitors_without_starts(graph, set(theirs), words):
+        return LONELY_MONITOR
+    if any(word.split()[1] in ("fence", "shutdown") for word in words):
+        return None
+    families = _families(cib)
+    for clone, members in families.items():
+        if not members & about or not about <= members | _connected(cib, clone, families):
+            continue
+        if _moves(graph, members, words):
+            return MOVES
+        if members & {name.partition(":")[0] for name in graph.blocked}:
+            return BLOCKED
+        if _has_unmanaged_promoted(cib, graph, clone, members):
+            return UNMANAGED_PROMOTED
+    return None
+
+
+def _only_monitors_without_starts(graph: TransitionGraph, theirs: set[str], words: list[str]) -> bool:
+    for word in words:
+        sign, task, name, node, *_ = [*word.split(), "", ""]
+        is_there = node in graph.placement_now.get(name, {})
+        if sign != "-" or task != "monitor" or is_there or f"start {name} {node}" in theirs:
+            return False
+    return True
+
+
+def _families(cib: Cib) -> dict[str, set[str]]:
+    """clone -> its primitives"""
+    clones = cib.section("resources").all("clone")
+    return {clone.id: {one.id for one in clone.walk() if one.tag == "primitive"} for clone in clones}
+
+
+def _connected(cib: Cib, clone: str, families: dict[str, set[str]]) -> set[str]:
+    """The primitives that constraints tie to a clone, directly or over others."""
+    known, grown = {clone}, True
+    named = [_names(constraint) for constraint in cib.section("constraints").children]
+    while grown:
+        grown = False
+        for names in named:
+            if names & known and not names <= known:
+                known |= names
+                grown = True
+    inside: set[str] = set()
+    for top in cib.section("resources").children:
+        if top.id in known:
+            inside |= {one.id for one in top.walk() if one.tag == "primitive"}
+    return inside
+
+
+def _names(constraint: Element) -> set[str]:
+    found = {constraint.get(word) for word in ("rsc", "with-rsc", "first", "then")} - {""}
+    return found | {ref.id for ref in constraint.walk() if ref.tag == "resource_ref"}
+
+
+def _moves(graph: TransitionGraph, members: set[str], words: list[str]) -> bool:
+    """The peer stops, or migrates, a running instance that we leave where it is."""
+    for word in words:
+        sign, task, name, node, *_ = [*word.split(), "", ""]
+        base = name.partition(":")[0]
+        if sign == "-" and task in ("stop", "migrate_to") and base in members:
+            placed = [nodes for one, nodes in graph.placement_now.items() if one.partition(":")[0] == base]
+            return any(node in nodes for nodes in placed)
+    return False
+
+
+def _has_unmanaged_promoted(cib: Cib, graph: TransitionGraph, clone: str, members: set[str]) -> bool:
+    whole = cib.section("resources").by_id(clone)
+    if whole is None or not any(whole.all("group")):
+        return False
+    held = {node.get("uname") for node in cib.section("nodes").all("node") for one in node.walk() if _is_rest(one)}
+    return any(
+        graph.placement_now.get(name, {}).get(node) == "Promoted" and node in held for name in members for node in held
+    )
+
+
+def _is_rest(pair: Element) -> bool:
+    return pair.tag == "nvpair" and pair.get("name") == "maintenance" and pair.get("value") == "true"
