@@ -17,6 +17,7 @@ from hacluster.cib.codec import to_xml
 from hacluster.cib.model import COMMENT, Element
 from hacluster.crm.printing_constraints import print_constraint
 from hacluster.crm.printing_parts import CantSay, Style, joined, plain, quoted, set_words
+from hacluster.crm.words import ID_PATTERN
 
 _ORDER = (
     ("nodes", ("node",)),
@@ -107,6 +108,8 @@ class _Printer:
     def _guarded(self, element: Element, kind: str, printer: Callable[[Element], str], section: str = "") -> Printed:
         """`section`: where the element belongs, if its tag alone doesn't say."""
         try:
+            if element.id and element.tag != "node" and not ID_PATTERN.fullmatch(element.id):
+                raise CantSay
             text = printer(_without_comments(element))
         except CantSay:
             is_named = section.endswith("_defaults")
@@ -209,9 +212,9 @@ def _description(element: Element) -> list[str]:
 def _print_node(element: Element, style: Style) -> str:
     identity, uname = element.id, element.get("uname")
     kind = element.get("type")
-    if kind == "normal":
+    if kind == "normal" or "=" in identity:
         raise CantSay
-    head = ["node", f"{identity}:"] if identity != uname else ["node"]
+    head = ["node", plain(f"{identity}:")] if identity != uname else ["node"]
     head.append(plain(f"{uname}:{kind}" if kind else uname))
     lines = [" ".join(head), *_description(element)]
     for child in element.children:
@@ -258,6 +261,8 @@ def _print_operations(element: Element, style: Style) -> list[str]:
 
 
 def _print_operation(op: Element, style: Style) -> list[str]:
+    if not ID_PATTERN.fullmatch(op.get("name")):
+        raise CantSay
     words = ["op", op.get("name")]
     words += [f"{name}={quoted(value)}" for name, value in op.attributes.items() if name not in ("id", "name")]
     rest: list[str] = []
@@ -367,7 +372,7 @@ def _print_permission(permission: Element) -> str:
         words.append(_short_path(permission.get("xpath")))
     for name, keyword in (("reference", "ref"), ("attribute", "attr"), ("object-type", "type")):
         if name in permission.attributes:
-            words.append(f"{keyword}:{permission.get(name)}")
+            words.append(f"{keyword}:{plain(permission.get(name))}")
     return " ".join(words)
 
 

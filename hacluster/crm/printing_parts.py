@@ -10,6 +10,8 @@ from hacluster.cib.model import COMMENT, Element
 
 _PLAIN = re.compile(r"[\w.\-]+", re.ASCII)
 _SECRET = re.compile(r"passw", re.IGNORECASE)
+_READ_AS_ESCAPE = re.compile(r'\\(?=[\\"]|$)')
+"""A backslash that would take the next character for itself."""
 _NO_WORD = re.compile(r"[\s\"'\\\u00a5\uffe5\uff3c]")
 _NO_NAME = re.compile(r"[\s\"'\\=\u00a5\uffe5\uff3c]")
 _KEYWORDS = frozenset(
@@ -31,7 +33,7 @@ def quoted(value: str) -> str:
         return value
     if "\n" in value:
         raise CantSay
-    escaped = re.sub(r'\\(?=\\*("|$))', r"\\\\", value).replace('"', '\\"')
+    escaped = _READ_AS_ESCAPE.sub(r"\\\\", value).replace('"', '\\"')
     return f'"{escaped}"'
 
 

@@ -6,6 +6,7 @@ of groups and clones are only named here; the parser moves them into place (refe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 
 from hacluster.cib.codec import parse_xml
@@ -17,7 +18,7 @@ from hacluster.crm.constraints import colocation, location, order, ticket
 from hacluster.crm.ids import Ids
 from hacluster.crm.reading import Context, Read
 from hacluster.crm.rules import attribute_set, nvpair
-from hacluster.crm.words import ID_PATTERN, MISSING, UNEXPECTED, Words, description
+from hacluster.crm.words import BAD_ID, ID_PATTERN, MISSING, UNEXPECTED, Words, description
 
 TWO_CHILDREN = ProblemKind(
     "crm.two-children",
@@ -154,7 +155,7 @@ def _operations_head(words: Words, operations: Element) -> Element:
 
 def operation(words: Words, owner: str, context: Context) -> Element:
     """After `op`: `NAME attribute=value… [op_params …] [op_meta …]`."""
-    name = words.take("the operation's name", "op monitor interval=10s")
+    name = words.id("the operation's name", "op monitor interval=10s")
     attributes: dict[str, str] = {}
     further: list[tuple[str, str | None]] = []
     given = ""
@@ -392,6 +393,8 @@ def xml(words: Words, context: Context) -> Read:
         words.fail(parsed.kind, **parsed.parameters)
     if parsed.tag == "node" and not parsed.id:
         parsed = Element("node", {"id": parsed.get("uname"), **parsed.attributes}, parsed.children)
+    if parsed.id and parsed.tag != "node" and not _XML_ID.fullmatch(parsed.id):
+        words.fail(BAD_ID, text=parsed.id)
     if parsed.tag in ("rsc_defaults", "op_defaults", "fencing-topology"):
         return Read(parsed.tag, parsed.children)
     section = section_of(parsed.tag)
@@ -400,6 +403,7 @@ def xml(words: Words, context: Context) -> Read:
     return Read(section, (parsed,))
 
 
+_XML_ID = re.compile(r"[^\W\d][\w.\-]*")
 _SECTIONS = {
     "resources": ("primitive", "template", "group", "clone", "master", "bundle"),
     "constraints": ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"),

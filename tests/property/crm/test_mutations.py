@@ -95,3 +95,37 @@ def test_a_bundles_attribute_that_is_no_xml_name_is_refused(name):
 def test_an_object_without_an_id_is_printed_all_the_same():
     clone = Element("clone", {}, (Element("zz"), Element("meta_attributes", {}, (Element("nvpair", {"name": " "}),))))
     assert "<zz/>" in show(Element("configuration", {}, (Element("resources", {}, (clone,)),)))
+
+
+ODD_THINGS = [
+    '<primitive id="日" class="ocf" type="x"/>',
+    '<primitive id="p" class="ocf" type="x"><operations><op id="o" name="a b" interval="0"/></operations></primitive>',
+    '<node id="a b" uname="n"/>',
+    '<node id="a=" uname="n"/>',
+    '<acl_role id="r"><acl_permission id="q" kind="read" reference=""/></acl_role>',
+    '<rsc_location id="l" rsc="a" score="1" node="n 1"/>',
+    '<rsc_order id="o" first="a" then="a" score="5"/>',
+    '<primitive id="p" class="ocf" type="x"><meta_attributes id="m" score-attribute="s"/></primitive>',
+    '<rsc_defaults><meta_attributes id="m"><nvpair id="n" name="a b" value="1"/></meta_attributes></rsc_defaults>',
+    '<fencing-topology><fencing-level id="f" target="n" index="1" devices="a, b"/></fencing-topology>',
+    '<tag id="t"><obj_ref id="x y"/></tag>',
+]
+
+
+@pytest.mark.parametrize("thing", ODD_THINGS)
+def test_what_words_cannot_say_comes_back_as_it_was(thing):
+    loaded = load(Cib.empty(), f"primitive a Dummy\nxml {thing}\n", Mode.UPDATE)
+    assert loaded.is_loaded, loaded.problems
+    printed = show(loaded.cib.configuration)
+    again = load(Cib.empty(), printed, Mode.UPDATE)
+    assert again.is_loaded, again.problems
+    assert show(again.cib.configuration) == printed
+
+
+@pytest.mark.parametrize("value", ["\\\\", "a\\\\b", '\\"', "\\", "a\\", "]]>\\\\#", "\\a", '"', "'", "a  b"])
+def test_a_value_with_backslashes_and_quotes_comes_back(value):
+    pair = Element("nvpair", {"id": "n", "name": "x", "value": value})
+    sets = Element("instance_attributes", {"id": "i"}, (pair,))
+    primitive = Element("primitive", {"id": "p", "class": "ocf", "provider": "heartbeat", "type": "Dummy"}, (sets,))
+    printed = show(Element("configuration", {}, (Element("resources", {}, (primitive,)),)))
+    assert [found.get("value") for found in parse(printed).configuration.walk() if found.tag == "nvpair"] == [value]
