@@ -17,7 +17,7 @@ from hacluster.cib.codec import to_xml
 from hacluster.cib.model import COMMENT, Element
 from hacluster.crm.printing_constraints import print_constraint
 from hacluster.crm.printing_parts import CantSay, Style, joined, plain, quoted, set_words
-from hacluster.crm.words import ID_PATTERN
+from hacluster.crm.words import ID_PATTERN, agent_attributes
 
 _ORDER = (
     ("nodes", ("node",)),
@@ -154,6 +154,8 @@ class _Printer:
 
 def _topology_lines(section: Element, nodes: list[str]) -> list[str]:
     """The levels of each target, or those of all nodes in one line if they are the same everywhere."""
+    if any(child.tag not in ("fencing-level", COMMENT) for child in section.children):
+        raise CantSay
     by_target: dict[str, list[str]] = {}
     for level in sorted(section.all("fencing-level"), key=lambda found: int(found.get("index", "0") or 0)):
         by_target.setdefault(plain(_target(level)), []).append(plain(level.get("devices")))
@@ -231,12 +233,21 @@ def agent_of(element: Element) -> str:
     return parts[-1] if parts[:2] == ["ocf", "heartbeat"] else ":".join(parts)
 
 
+def _agent_word(element: Element) -> str:
+    """The agent, if the word is read as the same one again."""
+    word = plain(agent_of(element))
+    named = {name: element.get(name) for name in ("class", "provider", "type") if element.get(name)}
+    if agent_attributes(word) != named:
+        raise CantSay
+    return word
+
+
 _SET_KEYWORDS = {"instance_attributes": "params", "meta_attributes": "meta", "utilization": "utilization"}
 
 
 def _print_primitive(element: Element, style: Style) -> str:
     keyword = "rsc_template" if element.tag == "template" else "primitive"
-    agent = plain(f"@{element.get('template')}" if element.get("template") else agent_of(element))
+    agent = f"@{plain(element.get('template'))}" if element.get("template") else _agent_word(element)
     lines = [" ".join([keyword, element.id, agent]), *_description(element)]
     for child in element.children:
         if child.tag in _SET_KEYWORDS:

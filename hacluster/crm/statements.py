@@ -18,7 +18,7 @@ from hacluster.crm.constraints import colocation, location, order, ticket
 from hacluster.crm.ids import Ids
 from hacluster.crm.reading import Context, Read
 from hacluster.crm.rules import attribute_set, nvpair
-from hacluster.crm.words import BAD_ID, ID_PATTERN, MISSING, UNEXPECTED, Words, description
+from hacluster.crm.words import BAD_ID, ID_PATTERN, MISSING, UNEXPECTED, Words, agent_attributes, description
 
 TWO_CHILDREN = ProblemKind(
     "crm.two-children",
@@ -88,18 +88,6 @@ def node(words: Words, context: Context) -> Read:
 
 
 # ---------------------------------------------------------------- primitives
-
-
-def agent_attributes(text: str) -> dict[str, str] | None:
-    """`[class:[provider:]]type` as attributes; a bare type is ocf:heartbeat. None for what names no agent."""
-    parts = text.split(":")
-    if not all(parts) or len(parts) > 3:
-        return None
-    kind = parts.pop()
-    standard = parts[0] if parts else "ocf"
-    if standard.lower() == "ocf":
-        return {"class": "ocf", "provider": parts[1] if len(parts) > 1 else "heartbeat", "type": kind}
-    return {"class": standard, **({"provider": parts[1]} if len(parts) > 1 else {}), "type": kind}
 
 
 def primitive(words: Words, context: Context, tag: str = "primitive") -> Read:

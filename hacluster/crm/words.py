@@ -152,3 +152,15 @@ def score_attributes(text: str) -> dict[str, str] | None:
     if _SCORE.fullmatch(text):
         return {"score": text}
     return {"score-attribute": text} if ID_PATTERN.fullmatch(text.lstrip("#")) else None
+
+
+def agent_attributes(text: str) -> dict[str, str] | None:
+    """`[class:[provider:]]type` as attributes; a bare type is ocf:heartbeat. None for what names no agent."""
+    parts = text.split(":")
+    if not all(parts) or len(parts) > 3:
+        return None
+    kind = parts.pop()
+    standard = parts[0] if parts else "ocf"
+    if standard.lower() == "ocf":
+        return {"class": "ocf", "provider": parts[1] if len(parts) > 1 else "heartbeat", "type": kind}
+    return {"class": standard, **({"provider": parts[1]} if len(parts) > 1 else {}), "type": kind}

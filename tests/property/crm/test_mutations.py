@@ -108,6 +108,8 @@ ODD_THINGS = [
     '<primitive id="p" class="ocf" type="x"><meta_attributes id="m" score-attribute="s"/></primitive>',
     '<rsc_defaults><meta_attributes id="m"><nvpair id="n" name="a b" value="1"/></meta_attributes></rsc_defaults>',
     '<fencing-topology><fencing-level id="f" target="n" index="1" devices="a, b"/></fencing-topology>',
+    "<fencing-topology><zz/></fencing-topology>",
+    '<primitive id="p" class="ocf" type="x"/>',
     '<tag id="t"><obj_ref id="x y"/></tag>',
 ]
 
