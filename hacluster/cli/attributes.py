@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from hacluster.cib.codec import to_xml
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cli.exits import CommandFailed, Exit
 
@@ -63,6 +62,7 @@ def write_pair(
     cib: Cib, scope: str, node: str, set_id: str, name: str, value: str | None, pair_id: str = ""
 ) -> CibChange | None:
     """The change that sets a pair (None deletes it), or None when there is nothing to do."""
+    from hacluster.cib.codec import to_xml
     from hacluster.protocol.messages import CibChange, CibOperationKind
 
     if scope == "tickets":
