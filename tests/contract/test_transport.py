@@ -80,6 +80,16 @@ def test_no_mutated_or_random_datagram_is_accepted() -> None:
     assert opener.open(sealed) == ("pm01", b"a heartbeat")
 
 
+def test_datagrams_of_many_earlier_lives_do_not_make_the_present_one_forgotten() -> None:
+    sealer, opener = _pair()
+    first = sealer.seal(b"first")
+    assert opener.open(first)
+    for _ in range(500):
+        assert opener.open(Sealer("c", "pm01", 1, SECRET).seal(b"of an earlier life"))
+        assert opener.open(sealer.seal(b"of the present one"))
+    assert opener.open(first) is None
+
+
 def test_two_lives_of_one_sender_never_share_a_key() -> None:
     one, two = Sealer("c", "pm01", 1, SECRET), Sealer("c", "pm01", 1, SECRET)
     assert one.seal(b"same")[-20:] != two.seal(b"same")[-20:]

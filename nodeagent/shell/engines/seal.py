@@ -74,8 +74,7 @@ class Opener:
         except InvalidTag:
             return None
         session.remember(counter)
-        if known is None:
-            self._keep((name, key_number, salt), session)
+        self._keep((name, key_number, salt), session)
         return self._senders[name], plain
 
     def rekey(self, keys: Mapping[int, bytes]) -> None:
@@ -88,7 +87,12 @@ class Opener:
         self._keys = dict(keys)
 
     def _keep(self, identity: tuple[bytes, int, bytes], session: _Session) -> None:
-        """Only authenticated sessions are kept, so strangers cannot fill the memory; the oldest goes first."""
+        """Only authenticated sessions are kept, so strangers cannot fill the memory.
+
+        The one that was silent for longest goes first: datagrams of earlier lives, sent again, must not push out the
+        present one with what it has seen.
+        """
+        self._sessions.pop(identity, None)
         while len(self._sessions) >= _SESSIONS_MAX:
             del self._sessions[next(iter(self._sessions))]
         self._sessions[identity] = session
