@@ -292,16 +292,12 @@ def _keep_out(resource: Resource, inside: set[int]) -> None:
 
 
 def _look_inside(cluster: Cluster) -> None:
-    """Parts of bundles are looked for inside of all containers that come after them in the configuration."""
-    known: set[int] = set()
-    for bundle in sorted(cluster.resources, key=lambda one: one.order):
-        for replica in bundle.replicas:
-            for part in (replica.address, replica.container):
-                if part is not None:
-                    unknown = {index for index in part.never_probed_on - known if cluster.nodes[index].is_listed}
-                    part.never_probed_on -= unknown
-            if replica.node is not None:
-                known.add(replica.node)
+    """An address of a bundle is looked for inside of its own container, and of those that come after it."""
+    for bundle in cluster.resources:
+        for place, replica in enumerate(bundle.replicas):
+            if replica.address is not None:
+                nodes = [later.node for later in bundle.replicas[place:] if later.node is not None]
+                replica.address.never_probed_on -= {index for index in nodes if cluster.nodes[index].is_listed}
 
 
 def _find_host(cluster: Cluster, replica: Replica, index: int | None) -> None:

@@ -29,10 +29,10 @@ def instance_order(cluster: Cluster, clone: Resource, wishes: Wishes) -> Callabl
         number = instance.id.rsplit(":", 1)[-1]
         name = (len(number), number)
         if not homes:
-            # What runs nowhere is allowed everywhere, and comes after all that runs where it may.
-            return (0, True, -instance.priority, 1, False, False, 0, False, 0, name)
+            # What runs nowhere may run anywhere, unlike what runs where it no longer may; but of equals it comes last.
+            return (0, False, -instance.priority, 1, False, False, 0, False, 0, name)
         index = homes[0]
-        is_allowed = instance.scores.get(index, MINUS_INFINITY) >= 0 and cluster.nodes[index].can_run
+        is_allowed = instance.scores.get(index, MINUS_INFINITY) >= 0
         known = clone.scores.get(index)
         return (
             0,
