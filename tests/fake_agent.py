@@ -280,6 +280,12 @@ class FakeAgent:
         )
         self.tell(self.transition)
 
+    def back_to_health(self, members: list[MemberInfo]) -> None:
+        """The healthy pair again, at rest, whatever happened before."""
+        self.set_members(members)
+        self.progress("done", 1, 1)
+        self.change(pair().with_version(self.cib.version))
+
     def set_members(self, members: list[MemberInfo]) -> None:
         self.members = members
         self.tell(InfoChanged(info=self.info()))

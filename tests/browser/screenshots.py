@@ -21,7 +21,7 @@ from hacluster.cib import status as status_of
 from hacluster.cib.model import Cib
 from hacluster.protocol import events
 from tests.browser.conftest import CHROMIUM, PASSWORD, ROOT, end, start_console
-from tests.fake_agent import FakeAgent, failed_over, left, operation, pair, stops
+from tests.fake_agent import FakeAgent, failed_over, left, operation, stops
 from tests.sheets_for_tests import BAD, GOOD
 
 FOLDER = ROOT / "docs" / "screenshots"
@@ -174,7 +174,7 @@ class Camera:
         context.close()
 
     def take(self, shot: Shot, file: Path, language: str, size: tuple[int, int], theme: str, whole: bool) -> None:
-        self._set_the_scene()
+        self.agent.back_to_health(self._members)
         shot.happens(self.agent)
         with self._page(language, size, theme, known=shot.name != "login") as page:
             page.goto(self.url + shot.path)
@@ -184,11 +184,6 @@ class Camera:
             shot.does(page)
             page.screenshot(path=file, full_page=whole, animations="disabled")
         print(file, flush=True)
-
-    def _set_the_scene(self) -> None:
-        self.agent.set_members(self._members)
-        self.agent.progress("done", 1, 1)
-        self.agent.change(pair().with_version(self.agent.cib.version))
 
     def _wait_for(self, page: Page, cib: Cib) -> None:
         page.wait_for_function(

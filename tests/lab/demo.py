@@ -73,6 +73,8 @@ def _without_root() -> None:
         Operator(pair.urls[0], "admin", cluster.PASSWORD).apply_sheet(
             loopback_pair.SHEET, reason="the demo loads the sheet"
         )
+        print(f"  look: HACLUSTER_RUN={pair.folder}/pm01/run .venv/bin/crm_mon -1A")
+        print(f"  read: {pair.folder}/pm01/state/hacluster.log")
         print("  the sheet is applied. Ctrl-C ends it.", flush=True)
         signal.pause()
 

@@ -1,12 +1,14 @@
 """Both languages are complete and use the glossary's words."""
 
 import re
+from pathlib import Path
 
 import polib
 import pytest
 
 from webui.management.commands.catalogues import catalogue_of, missing
 
+ROOT = Path(__file__).resolve().parents[3]
 BANNED = {
     "整理": "cleanup is 故障履歴クリア",
     "非クリーン": "UNCLEAN is 状態不明（要STONITH）",
@@ -45,3 +47,17 @@ def test_a_translation_keeps_every_parameter(language):
         if parameters(entry.msgid) != parameters(entry.msgstr)
     ]
     assert broken == []
+
+
+DJANGO = re.compile(r"{#.*?#}|{%.*?%}|{{.*?}}", re.DOTALL)
+TAG = re.compile(r"<[^>]*>", re.DOTALL)
+SPOKEN_ATTRIBUTES = re.compile(r"""\b(?:placeholder|title|aria-label|alt|data-word-\w+)="([^"{]*[^\W\d_][^"{]*)\"""")
+SAID_IN_EVERY_LANGUAGE = {"日本語", "EN", "hacluster", "CIB", "1", "2", "3", "4"}
+
+
+@pytest.mark.parametrize("template", sorted((ROOT / "templates").rglob("*.html")), ids=lambda path: path.name)
+def test_no_template_says_a_word_without_a_translation(template):
+    text = template.read_text()
+    bare = [word for word in TAG.sub(" ", DJANGO.sub(" ", text)).split() if re.search(r"[^\W\d_]", word)]
+    bare += [said for said in SPOKEN_ATTRIBUTES.findall(text) if "{%" not in said]
+    assert [word for word in bare if word not in SAID_IN_EVERY_LANGUAGE] == []
