@@ -16,7 +16,8 @@ from nodeagent.machines import effects as order
 from nodeagent.machines.events import StopRequested
 
 if TYPE_CHECKING:
-    from tests.simulation.world import Host, World
+    from tests.simulation.host import Host
+    from tests.simulation.world import World
 
 WATCHED_EFFECTS = (order.PersistTerm, order.PersistCib, order.Send, order.RunOperation, order.Schedule)
 LINKS = ("eth1", "eth2")

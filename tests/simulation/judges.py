@@ -18,7 +18,8 @@ from nodeagent.machines.retention import broken_at
 if TYPE_CHECKING:
     from hacluster.protocol.peers import VoteRequest
     from nodeagent.machines.effects import OperationSpec
-    from tests.simulation.world import Host, World
+    from tests.simulation.host import Host
+    from tests.simulation.world import World
 
 TWO_DCS_MS = 20_000
 

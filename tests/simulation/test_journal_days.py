@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from hacluster.protocol import messages as say
+from tests.simulation.host import COMPACT_EVERY_MS
 from tests.simulation.scripted import SETTLED_MS, said, settled
-from tests.simulation.world import COMPACT_EVERY_MS, World
+from tests.simulation.world import World
 
 
 def write(world: World, name: str, kind: str, key: str, count: int) -> None:

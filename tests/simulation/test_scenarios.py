@@ -12,7 +12,6 @@ from hacluster.protocol import messages as say
 from hacluster.protocol.peers import CibUpdate, PeerMessage, VoteRequest
 from hacluster.scheduler.schedule import schedule
 from nodeagent.machines.events import MessageReceived, StopRequested
-from nodeagent.machines.liveness import LivenessTimes
 from tests.simulation.judges import Judges
 from tests.simulation.run import configuration, make_world
 from tests.simulation.scripted import SETTLED_MS, Scripted, dc_of, other_than, places, said, settled
@@ -59,63 +58,6 @@ def test_nothing_starts_while_fencing_fails_and_all_starts_when_a_human_confirms
     world.hosts["n2"].request(say.FenceConfirm(node="n1", user="root"))
     world.run(SETTLED_MS + 62_000)
     assert all(nodes == ["n2"] for nodes in places(world).values())
-
-
-def test_a_heard_node_cannot_be_confirmed_as_off():
-    world = settled()
-    replies = []
-    world.hosts["n2"].request(say.FenceConfirm(node="n1", user="root"), replies.append)
-    world.run(SETTLED_MS + 100)
-    assert [reply.code for reply in replies] == ["fence.node-is-heard"]
-
-
-def broken_between(one: str, other: str, *, both: bool) -> World:
-    """Three nodes whose fencing does not work; two of them have lost each other."""
-    faults = Scripted()
-    faults.is_fencing_broken = True
-    world = settled(3, faults=faults)
-    for link in LINKS:
-        world.cut_link(one, other, link, both=both)
-    world.run(SETTLED_MS + 20_000)
-    return world
-
-
-def test_a_node_that_only_another_member_hears_cannot_be_confirmed_as_off():
-    dc = settled(3).hosts["n1"].node.here.dc
-    lost, witness = (name for name in ("n1", "n2", "n3") if name != dc)
-    world = broken_between(dc, lost, both=True)
-    replies = []
-    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
-    world.run(world.now_ms + 5_000)
-    assert [(reply.code, reply.reason) for reply in replies] == [("fence.node-is-heard", f"{witness} hears {lost}")]
-    assert not said(world, f"STONITH (off) {lost} by a human")
-
-
-def test_a_node_that_is_heard_in_one_direction_only_cannot_be_confirmed_as_off():
-    dc = settled(3).hosts["n1"].node.here.dc
-    lost = next(name for name in ("n1", "n2", "n3") if name != dc)
-    world = broken_between(dc, lost, both=False)
-    replies = []
-    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
-    world.run(world.now_ms + 5_000)
-    assert [reply.reason for reply in replies] == [f"{dc} hears {lost}"]
-
-
-def test_a_node_that_was_confirmed_as_off_and_lives_reboots_when_it_is_heard():
-    """Its services may have been started elsewhere on the operator's word."""
-    faults = Scripted()
-    faults.is_fencing_broken = True
-    world = settled(3, faults=faults)
-    dc = dc_of(world)
-    lost = other_than(world, dc)
-    world.partition([lost])
-    world.run(SETTLED_MS + 3_000)
-    world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"))
-    world.run(SETTLED_MS + 6_000)
-    assert said(world, f"STONITH (off) {lost} by a human")
-    world.heal()
-    world.run(SETTLED_MS + 8_000)
-    assert said(world, f"{lost} crashes: {dc} says that this node was fenced")
 
 
 def test_a_request_to_fence_lends_its_own_time_to_the_device():
@@ -527,34 +469,3 @@ def test_an_update_that_is_known_already_changes_nothing():
     told(world, member, dc, CibUpdate(term=here.view.term, seq=1, is_durable=False, cib=Cib.empty()))
     assert here.dc == dc
     assert here.cib is before
-
-
-def flapping(period_ms: int, *, initdead_ms: int) -> World:
-    """Both LANs between two of three nodes come and go for two minutes; fencing does not work."""
-    faults = Scripted()
-    faults.is_fencing_broken = True
-    times = LivenessTimes(keepalive_ms=250, warntime_ms=500, deadtime_ms=1_000, initdead_ms=initdead_ms)
-    world = make_world(1, nodes=3, faults=faults, judges=Judges(), times=times)
-    world.run(3 * initdead_ms)
-    began = world.now_ms
-    for number in range(120_000 // period_ms):
-        at = began + number * period_ms
-        for link in LINKS:
-            world.at(at, lambda link=link: world.cut_link("n1", "n2", link))
-        world.at(at + 1_200, world.heal)
-    world.run(began + 120_000)
-    return world
-
-
-def test_a_flapping_link_does_not_flap_the_membership():
-    world = flapping(6_000, initdead_ms=60_000)
-    assert len(said(world, "cut n1 -> n2")) == 40
-    assert said(world, "was lost 3 times within a minute")
-    assert max(len(said(world, f"{one} > Node {other} is lost")) for one in ("n1", "n2") for other in ("n1", "n2")) <= 8
-
-
-def test_a_link_that_has_stopped_flapping_is_believed_again():
-    world = flapping(6_000, initdead_ms=60_000)
-    world.faults.is_fencing_broken = False
-    world.run(world.now_ms + 100_000)
-    world.judges.final(world)
