@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from hacluster.cib.codec import parse_xml, to_xml
@@ -82,7 +83,10 @@ def _peer_said(event: Element) -> str:
 
 def difference(seed: int) -> tuple[list[str], str | None]:
     """(`- start rsc1 node1` for what only the peer does, `+ …` for what only we do; why, if that is known)."""
-    cib = cluster(seed)
+    return compared(cluster(seed))
+
+
+def compared(cib: Cib) -> tuple[list[str], str | None]:
     graph = schedule(cib, NOW)
     mine, theirs = ours(graph), peers(cib)
     words = [f"- {word}" for word in sorted((theirs - mine).elements())]
@@ -90,8 +94,8 @@ def difference(seed: int) -> tuple[list[str], str | None]:
     return words, explained(cib, graph, theirs, words) if words else None
 
 
-def main() -> int:
-    first, count = int(sys.argv[1]), int(sys.argv[2])
+def report(difference: Callable[[int], tuple[list[str], str | None]], first: int, count: int) -> int:
+    """Print every seed that nothing explains, and how many each explanation is good for; 1 if there is one."""
     reasons: Counter[str] = Counter()
     different = 0
     for seed in range(first, first + count):
@@ -108,4 +112,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(report(difference, int(sys.argv[1]), int(sys.argv[2])))
