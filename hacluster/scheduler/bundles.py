@@ -265,7 +265,8 @@ def tie_replicas(cluster: Cluster) -> None:
     if not any(bundle.replicas for bundle in cluster.resources):
         return
     for resource in cluster.everything():
-        if not (resource.bundle is not None and resource.bundle.child in (resource, resource.clone)):
+        child = resource.bundle.child if resource.bundle is not None else None
+        if child is None or child not in (resource, resource.clone):
             _keep_out(resource, inside)
     _look_inside(cluster)
     for bundle in cluster.resources:

@@ -26,7 +26,7 @@ from hacluster.scheduler.reading import (
 )
 from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, tie_orphan
 from hacluster.scheduler.unpack import Maker, unpack
-from hacluster.scheduler.values import is_true
+from hacluster.scheduler.values import boolean, is_true
 from hacluster.scheduler.words import role_of
 from hacluster.scheduler.working import (
     NOTHING_LEFT_OUT,
@@ -146,9 +146,13 @@ def _meet_remote(cluster: Cluster, maker: Maker, node: Node, state: Element) -> 
     judge_remote(cluster, node)
     if not node.requires_reset:
         node.is_unclean = node.is_unseen = False
+    node.attributes |= transient_attributes(state)
+    node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
     asked = node.attributes.get
     node.is_standby = is_true(asked("standby", ""))
     node.is_shutting_down = node.is_shutting_down or asked("shutdown", "0") not in ("", "0")
+    if node.kind is NodeKind.GUEST or cluster.options.fencing_enabled:
+        node.is_searched = boolean(asked("resource-discovery-enabled", ""), True)
     is_held = node.connection is not None and not node.connection.is_managed
     node.is_in_maintenance = is_held or is_true(asked("maintenance", ""))
     _read_node(cluster, maker, node, state)

@@ -108,12 +108,10 @@ def _unpack_nodes(cib: Cib, options: Options, now: float) -> list[Node]:
         node.is_dc = bool(node.id) and node.id == cib.root.get("dc-uuid")
         node.attributes = _own_attributes(node, entry, options, now)
         state = states.get(node.uname) or states.get(node.id)
-        if state is not None:
+        if state is not None and node.kind is NodeKind.CLUSTER:
             node.attributes |= transient_attributes(state)
             node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
         node.is_listed, node.is_in_bundle = entry.get("uname") in known, entry.get("uname") in bundled
-        if node.kind is NodeKind.GUEST or (node.kind is NodeKind.REMOTE and options.fencing_enabled):
-            node.is_searched = boolean(node.attributes.get("resource-discovery-enabled", ""), True)
         if node.kind is NodeKind.CLUSTER:
             _judge_node(node, state, options, now)
         else:
