@@ -89,7 +89,7 @@ def _ha_cf(lab: Lab, options: Options) -> str:
         f"keepalive {options.keepalive_ms}ms",
         f"warntime {options.warntime_ms}ms",
         f"deadtime {options.deadtime_ms}ms",
-        "initdead 5",
+        f"initdead {max(5000, options.deadtime_ms)}ms",
         "logfile /var/log/hacluster.log",
     ]
     for lan, medium in zip((HB1, HB2), options.media, strict=True):

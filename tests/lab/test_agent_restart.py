@@ -14,7 +14,8 @@ from tests.lab.judges import ask
 from tests.lab.laboratory import Lab
 
 pytestmark = pytest.mark.lab
-OPTIONS = small.Options(keepalive_ms=200, warntime_ms=2000, deadtime_ms=4000)
+OPTIONS = small.Options(keepalive_ms=200, warntime_ms=5000, deadtime_ms=10_000)
+"""A busy machine may take seconds to start a program."""
 PATIENCE_S = 60.0
 
 
