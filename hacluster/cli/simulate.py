@@ -5,6 +5,7 @@ Reads a CIB; prints placement, actions and their order, the form the scheduler's
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from pathlib import Path
@@ -28,6 +29,8 @@ def main(argv: list[str]) -> int:
     if file is None or len(argv) % 2:
         print(USAGE, file=sys.stderr)
         return 2
+    # All that is made here is needed to the end, so nobody need look for garbage in it.
+    gc.disable()
     cib = parse_cib(Path(file).read_bytes(), file)
     if isinstance(cib, Problem):
         print(line_of(cib), file=sys.stderr)

@@ -291,8 +291,11 @@ class Resource(msgspec.Struct, eq=False):
     def primitives(self) -> Iterator[Resource]:
         if self.variant is Variant.PRIMITIVE:
             yield self
-        for child in self.children:
-            yield from child.primitives()
+        elif self.variant is Variant.GROUP:
+            yield from self.children
+        else:
+            for child in self.children:
+                yield from child.primitives()
 
     def walk(self) -> Iterator[Resource]:
         yield self
@@ -405,7 +408,10 @@ class Cluster(msgspec.Struct, eq=False):
 
     def primitives(self) -> Iterator[Resource]:
         for resource in self.resources:
-            yield from resource.primitives()
+            if resource.variant is Variant.PRIMITIVE:
+                yield resource
+            else:
+                yield from resource.primitives()
 
     def everything(self) -> Iterator[Resource]:
         """Every resource, container first."""
