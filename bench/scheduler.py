@@ -195,8 +195,7 @@ def main() -> int:
     if arguments.plot:
         title = f"{GROWTH_RESOURCES} resources in groups: CPU seconds against nodes"
         arguments.plot.write_text(line_chart(title, "nodes", "s", lines), encoding="utf-8")
-    print(f"
-start of our command {starts.ours:.2f} s, of the peer {starts.theirs:.2f} s")
+    print(f"\nstart of our command {starts.ours:.2f} s, of the peer {starts.theirs:.2f} s")
     print(f"largest command {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024:.0f} MiB")
     return 0
 
