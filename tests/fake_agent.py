@@ -318,7 +318,7 @@ class FakeAgent:
             state="S_IDLE",
             dc="pm01",
             has_quorum=True,
-            feature_set="3.16.2",
+            feature_set="3.16.1",
             cib_version=self.cib.version,
             members=tuple(self.members),
             started_at_ms=STARTED_AT_S * 1000,

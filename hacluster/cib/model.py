@@ -118,7 +118,7 @@ class Cib(msgspec.Struct, frozen=True):
     root: Element
 
     @classmethod
-    def empty(cls, *, validate_with: str = "pacemaker-3.9", feature_set: str = "3.16.2") -> Self:
+    def empty(cls, *, validate_with: str = "pacemaker-3.9", feature_set: str = "3.16.1") -> Self:
         """A CIB at version 0.0.0 with empty sections, as a first node writes it."""
         sections = tuple(Element(tag) for tag in CONFIGURATION_SECTIONS)
         attributes = {

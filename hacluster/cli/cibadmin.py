@@ -121,7 +121,9 @@ def _xml(arguments: argparse.Namespace) -> str:
 
 
 def _digest(arguments: argparse.Namespace) -> int:
-    document = parse_xml(_xml(arguments)) if _has_input(arguments) else connect().query().root
+    if not _has_input(arguments):
+        raise CommandFailed(Exit.USAGE, "Please supply XML to process with -X, -x or -p")
+    document = parse_xml(_xml(arguments))
     if isinstance(document, Problem):
         raise CommandFailed(Exit.CONFIG, document.line())
     print(versioned_digest(document) if arguments.md5_sum_versioned else disk_digest(document))

@@ -7,30 +7,32 @@ transition graph as XML or for Graphviz.
 from __future__ import annotations
 
 import argparse
-import re
+import os
 import sys
+import time
 from datetime import UTC, datetime
+from functools import reduce
 from pathlib import Path
 
 from hacluster.cib.codec import parse_cib, to_xml
-from hacluster.cib.model import Cib
+from hacluster.cib.model import SCORE_INFINITY, Cib, Element
 from hacluster.cib.problems import Problem
-from hacluster.cib.status import history_of, node_states
-from hacluster.cli import graph_files, mon_text
+from hacluster.cib.status import history_of, node_ids, node_states
+from hacluster.cli import graph_files, mon_text, suppositions
 from hacluster.cli.cluster import connect, run
 from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.language import line_of
 from hacluster.cli.options import Options
 from hacluster.cli.resource_text import Shown
 from hacluster.cli.simulate import now_of
-from hacluster.cli.status_view import View, view
+from hacluster.cli.status_view import View, by_name, view
 from hacluster.scheduler import simulate as suppose
 from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, ActionKind, Change, TransitionGraph
 from hacluster.scheduler.schedule import schedule
+from hacluster.scheduler.values import add
 
 _ALL = mon_text.Sections(resources=Shown(inactive=True))
-_SPEC = re.compile(r"(?P<task>.+_\d+)@(?P<node>[^=@]+)=(?P<rc>-?\d+)")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -41,25 +43,27 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("-x", "--xml-file", metavar="FILE", help="read the configuration there")
+    add("-p", "--xml-pipe", action="store_true", help="read it from standard input")
     add("-L", "--live-check", action="store_true", help="read the running cluster")
-    add("-R", "--run", action="store_true", help="plan a transition (implied by all that follows)")
-    add("-S", "--simulate", action="store_true", help="carry the transition out on paper and show the result")
+    add("-R", "--run", action="store_true", help="plan a transition")
+    add("-S", "--simulate", action="store_true", help="carry it out on paper too, and show the result")
+    add("-X", "--in-place", action="store_true", help="and write the result back to the file")
     add("-s", "--show-scores", action="store_true", help="with the scores and where they come from")
+    add("-A", "--show-attrs", action="store_true", help="with node attributes")
+    add("-c", "--show-failcounts", action="store_true", help="with failcounts")
+    add("-U", "--show-utilization", action="store_true", help="with what nodes can bear and resources need")
     add("-G", "--save-graph", metavar="FILE", help="write the transition graph as XML")
     add("-D", "--save-dotfile", metavar="FILE", help="write the transition graph for Graphviz")
+    add("-a", "--all-actions", action="store_true", help="accepted: a graph holds what is to be done")
     add("-O", "--save-output", metavar="FILE", help="write the resulting CIB")
     add("-I", "--save-input", metavar="FILE", help="write the CIB that was read")
+    add("-P", "--profile", metavar="DIR", help="plan for every file there and tell the time it took")
+    add("-N", "--repeat", type=int, default=1, metavar="N", help="with --profile: so many times each")
     add("-t", "--set-datetime", metavar="TIME", help="pretend it is this time (ISO 8601)")
     add("-Q", "--quiet", action="store_true", help="no status blocks")
-    add("-u", "--node-up", action="append", default=[], metavar="NODE", help="suppose the node is online")
-    add("-d", "--node-down", action="append", default=[], metavar="NODE", help="suppose the node left cleanly")
-    add("-f", "--node-fail", action="append", default=[], metavar="NODE", help="suppose the node fell silent")
-    add("-i", "--op-inject", action="append", default=[], metavar="SPEC", help="RSC_OP_INTERVAL@NODE=RC happened")
-    add("-F", "--op-fail", action="append", default=[], metavar="SPEC", help="RSC_OP_INTERVAL@NODE=RC would happen")
-    add("-q", "--quorum", metavar="0|1", help="suppose quorum, or none")
-    add("-U", "--show-utilization", action="store_true", help="accepted")
     add("-j", "--pending", action="store_true", help="accepted: what is under way is always shown")
     add("-V", "--verbose", action="count", help="accepted")
+    suppositions.add_options(parser)
     return parser
 
 
@@ -69,6 +73,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> int:
+    if arguments.profile:
+        return _profile(Path(arguments.profile), arguments.repeat)
     cib = _read(arguments)
     moment = parse_date(arguments.set_datetime) if arguments.set_datetime else now_of(cib)
     if moment is None:
@@ -76,17 +82,48 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     _save(arguments.save_input, to_xml(cib))
     dated = _told_date(cib, arguments)
     if not arguments.quiet:
-        _print_head(dated, cib, moment)
-    supposed = _injected(cib, arguments, moment)
-    graph = schedule(supposed, moment)
+        _print_head(dated, cib, moment, arguments)
+    changed, told = suppositions.supposed(cib, arguments, moment)
+    if told and not arguments.quiet:
+        print("\nPerforming Requested Modifications:", *(f"  * {line}" for line in told), sep="\n")
+    if _is_planned(arguments):
+        _plan(changed, arguments, moment, dated)
+    return Exit.OK
+
+
+def _is_planned(arguments: argparse.Namespace) -> bool:
+    """Status and suppositions alone are told unless a transition is asked for, or something that needs one."""
+    asks = (arguments.run, arguments.simulate, arguments.in_place, arguments.show_scores, arguments.show_utilization)
+    return any(asks) or bool(arguments.save_graph or arguments.save_dotfile or arguments.save_output)
+
+
+def _plan(cib: Cib, arguments: argparse.Namespace, moment: float, dated: str) -> None:
+    graph = schedule(cib, moment)
     if arguments.show_scores:
-        print("\nAssignment Scores:", *_scores(graph), sep="\n")
+        print("\nAssignment Scores:", *_scores(cib, graph), sep="\n")
+    if arguments.show_utilization:
+        print("\nUtilization Information:", *_utilization(cib), sep="\n")
     if not arguments.quiet:
         print("\nTransition Summary:", *summary_lines(graph.changes), sep="\n")
-    _save(arguments.save_graph, graph_files.as_xml(graph))
+    _save(arguments.save_graph, graph_files.as_xml(graph, _known(cib)))
     _save(arguments.save_dotfile, graph_files.as_dot(graph))
-    if arguments.simulate:
-        _simulate(supposed, graph, arguments, moment, dated)
+    if arguments.simulate or arguments.in_place or arguments.save_output:
+        _simulate(cib, graph, arguments, moment, dated)
+
+
+def _profile(folder: Path, repeat: int) -> int:
+    """How long planning takes for each CIB of a folder."""
+    if not folder.is_dir():
+        raise CommandFailed(Exit.NOINPUT, f"{folder}: there is no such folder")
+    for file in sorted(folder.glob("*.xml")):
+        cib = parse_cib(_bytes(str(file)), str(file))
+        if isinstance(cib, Problem):
+            print(f"* Testing {file} ... {line_of(cib)}")
+            continue
+        started = time.process_time()
+        for _ in range(max(1, repeat)):
+            schedule(cib, now_of(cib))
+        print(f"* Testing {file} ... {time.process_time() - started:.2f} secs")
     return Exit.OK
 
 
@@ -101,17 +138,19 @@ def _told_date(cib: Cib, arguments: argparse.Namespace) -> str:
     return f"Using the original execution date of: {original}"
 
 
-def _print_head(dated: str, cib: Cib, moment: float) -> None:
+def _print_head(dated: str, cib: Cib, moment: float, arguments: argparse.Namespace) -> None:
     found = view(cib, now=moment)
     lines = [dated] if dated else []
     if found.disabled or found.blocked:
         told = f"{found.disabled} of {found.instances} resource instances DISABLED"
         lines.append(f"{told} and {found.blocked} BLOCKED from further action due to failure")
     lines += [""] if lines else []
-    print(*lines, "Current cluster status:", *status_lines(found), sep="\n")
+    print(*lines, "Current cluster status:", *status_lines(found, arguments), sep="\n")
 
 
 def _read(arguments: argparse.Namespace) -> Cib:
+    if arguments.xml_pipe:
+        arguments.xml_file = "-"
     if not arguments.xml_file:
         return connect().query()
     text = sys.stdin.buffer.read() if arguments.xml_file == "-" else _bytes(arguments.xml_file)
@@ -133,49 +172,34 @@ def _save(name: str | None, text: str) -> None:
         Path(name).write_text(text, encoding="utf-8")
 
 
-def _injected(cib: Cib, arguments: argparse.Namespace, moment: float) -> Cib:
-    """The CIB with the supposed events in it."""
-    for node in arguments.node_up:
-        cib = suppose.came_up(cib, node)
-    for node in arguments.node_down:
-        cib = suppose.left_cleanly(cib, node)
-    for node in arguments.node_fail:
-        cib = suppose.was_lost(cib, node)
-    for spec in arguments.op_inject:
-        task, node, rc = _spec(spec)
-        cib = suppose.operation_failed(cib, task, node, rc, moment)
-    if arguments.quorum:
-        has_quorum = "1" if arguments.quorum in ("1", "true", "yes") else "0"
-        cib = Cib(cib.root.with_attributes({"have-quorum": has_quorum}))
-    return cib
-
-
-def _spec(text: str) -> tuple[str, str, int]:
-    match = _SPEC.fullmatch(text)
-    if match is None:
-        raise CommandFailed(Exit.USAGE, f"“{text}” is not of the form RSC_OP_INTERVAL@NODE=RC")
-    return match["task"], match["node"], int(match["rc"])
-
-
 def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, moment: float, dated: str) -> None:
-    failures = {(task, node): rc for task, node, rc in map(_spec, arguments.op_fail)}
-    print("\nExecuting Cluster Transition:", *execution_lines(cib, graph), sep="\n")
+    failures = {(task, node): rc for task, node, rc in map(suppositions.operation_of, arguments.op_fail)}
+    if not arguments.quiet:
+        print("\nExecuting Cluster Transition:", *execution_lines(cib, graph), sep="\n")
     after = suppose.apply(cib, graph, moment, failures)
     _save(arguments.save_output, to_xml(after))
+    if arguments.in_place and arguments.xml_file != "-":
+        _save(arguments.xml_file or os.environ.get("CIB_file"), to_xml(after))
     if not arguments.quiet:
         print(
-            *([dated] if dated else []), "\nRevised Cluster Status:", *status_lines(view(after, now=moment)), sep="\n"
+            *([dated] if dated else []),
+            "\nRevised Cluster Status:",
+            *status_lines(view(after, now=moment), arguments),
+            sep="\n",
         )
 
 
 # ---------------------------------------------------------------- text
 
 
-def status_lines(found: View) -> list[str]:
-    """Node list and resources, as crm_mon words them, one step further in."""
-    resources = mon_text.resource_block(found, _ALL)
-    lines = ["Node List:", *mon_text.node_lines(found, _ALL)]
-    return [*_indented(lines), "", *_indented(resources)]
+def status_lines(found: View, arguments: argparse.Namespace | None = None) -> list[str]:
+    """Node list and resources, as crm_mon words them, one step further in; attributes and failcounts on request."""
+    blocks = [["Node List:", *mon_text.node_lines(found, _ALL)], mon_text.resource_block(found, _ALL)]
+    if arguments is not None and arguments.show_attrs:
+        blocks.append(mon_text.attribute_block(found, _ALL))
+    if arguments is not None and arguments.show_failcounts:
+        blocks.append(mon_text.history_block(found, _ALL))
+    return [line for block in blocks if block for line in ["", *_indented(block)]][1:]
 
 
 def _indented(lines: list[str]) -> list[str]:
@@ -230,8 +254,13 @@ def _inner(change: Change) -> str:
 
 def execution_lines(cib: Cib, graph: TransitionGraph) -> list[str]:
     """The actions as they are carried out. An anonymous instance has its number where its history is not without."""
-    known = {held.id for state in node_states(cib) for held in history_of(state)}
+    known = _known(cib)
     return [_execution_line(action, known) for action in suppose.in_order(graph)]
+
+
+def _known(cib: Cib) -> set[str]:
+    """The names in the histories."""
+    return {held.id for state in node_states(cib) for held in history_of(state)}
 
 
 def _execution_line(action: Action, known: set[str]) -> str:
@@ -249,9 +278,36 @@ def _execution_line(action: Action, known: set[str]) -> str:
     return f"  * Resource action: {name:15} {task} on {action.node}"
 
 
-def _scores(graph: TransitionGraph) -> list[str]:
-    return [
-        f"{resource} on {reason.node}: {reason.score} ({reason.cause})"
-        for resource, reasons in graph.explanations.items()
-        for reason in reasons
-    ]
+def _scores(cib: Cib, graph: TransitionGraph) -> list[str]:
+    """The score of each resource on each node, with what it is made of."""
+    nodes = sorted(node_ids(cib), key=by_name)
+    lines = []
+    for resource, reasons in graph.explanations.items():
+        for node in nodes:
+            parts = [reason for reason in reasons if reason.node == node]
+            total = reduce(add, (reason.score for reason in parts), 0)
+            made_of = "; ".join(f"{_shown(reason.score)} {reason.cause}" for reason in parts)
+            lines.append(
+                f"{resource} allocation score on {node}: {_shown(total)}" + (f" ({made_of})" if made_of else "")
+            )
+    return lines
+
+
+def _shown(score: int) -> str:
+    return "INFINITY" if score >= SCORE_INFINITY else "-INFINITY" if score <= -SCORE_INFINITY else str(score)
+
+
+def _utilization(cib: Cib) -> list[str]:
+    nodes = [(f"Original: {node.get('uname')} capacity:", node) for node in cib.section("nodes").all("node")]
+    primitives = [one for one in cib.section("resources").walk() if one.tag == "primitive"]
+    needs = [(f"{one.id} utilization:", one) for one in primitives if one.find("utilization") is not None]
+    return [" ".join([head, *_utilization_of(element)]) for head, element in [*nodes, *needs]]
+
+
+def _utilization_of(element: Element) -> list[str]:
+    pairs = [pair for block in element.all("utilization") for pair in block.all("nvpair")]
+    return [f"{pair.get('name')}={pair.get('value')}" for pair in pairs]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -57,8 +57,8 @@ def render(view: View, sections: Sections, now: float) -> str:
     nodes = node_lines(view, sections) if "nodes" in parts else []
     blocks.append(["Node List:", *nodes] if nodes else [])
     blocks.append(resource_block(view, sections) if "resources" in parts else [])
-    blocks.append(_attributes(view, sections) if "attributes" in parts else [])
-    blocks.append(_history(view, sections) if parts & {"failcounts", "operations"} else [])
+    blocks.append(attribute_block(view, sections) if "attributes" in parts else [])
+    blocks.append(history_block(view, sections) if parts & {"failcounts", "operations"} else [])
     blocks.append(_failures(view, sections) if "failures" in parts else [])
     blocks.append(_tickets(view) if "tickets" in parts else [])
     blocks.append(_bans(view, sections) if "bans" in parts else [])
@@ -236,7 +236,7 @@ def _is_on(resource: ResourceView, node: str) -> bool:
 # ---------------------------------------------------------------- attributes, history, failures
 
 
-def _attributes(view: View, sections: Sections) -> list[str]:
+def attribute_block(view: View, sections: Sections) -> list[str]:
     lines = ["Node Attributes:"]
     for node in view.nodes:
         shown = {n: v for n, v in node.attributes.items() if not n.startswith("#")}
@@ -257,7 +257,7 @@ def _reach(node: NodeView, name: str) -> str:
     return f"\t: Connectivity is degraded (Expected={expected})" if value < expected else ""
 
 
-def _history(view: View, sections: Sections) -> list[str]:
+def history_block(view: View, sections: Sections) -> list[str]:
     with_operations = "operations" in sections.parts
     lines = ["Operations:" if with_operations else "Migration Summary:"]
     for node, entries in view.history.items():
@@ -293,7 +293,8 @@ def _operation(operation: Operation, sections: Sections) -> str:
         words.append(f'interval="{operation.interval_ms}ms"')
     if sections.timing:
         words += [f'last-rc-change="{ctime(operation.last_change)}"'] if operation.last_change else []
-        words += [f'exec-time="{operation.exec_ms}ms"', f'queue-time="{operation.queue_ms}ms"']
+        words += [f'exec-time="{operation.exec_ms}ms"'] if operation.element.get("exec-time") else []
+        words += [f'queue-time="{operation.queue_ms}ms"'] if operation.element.get("queue-time") else []
         words.append(f"rc={operation.rc} ({rc_text(operation)})")
     task = "probe" if operation.is_probe else operation.name
     return f"({operation.call_id}) {task}" + (f": {' '.join(words)}" if words else "")

@@ -221,10 +221,8 @@ def _entry(operation: Operation) -> Element:
     if operation.interval_ms:
         attributes["interval"] = f"{operation.interval_ms}ms"
     attributes |= {"last-rc-change": ctime(operation.last_change)} if operation.last_change else {}
-    attributes |= {
-        "exec-time": f"{operation.exec_ms}ms",
-        "queue-time": f"{operation.queue_ms}ms",
-    }
+    attributes |= {"exec-time": f"{operation.exec_ms}ms"} if operation.element.get("exec-time") else {}
+    attributes |= {"queue-time": f"{operation.queue_ms}ms"} if operation.element.get("queue-time") else {}
     return Element("operation_history", attributes)
 
 

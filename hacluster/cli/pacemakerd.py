@@ -14,7 +14,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Pacemaker {VERSION}")
         return Exit.OK
     if arguments and arguments[0] in ("-F", "--features"):
-        print(f"Pacemaker {VERSION} (Build: hacluster)\n Supporting v3.16.2: agent-manpages ncurses corosync-ge-2 lsb")
+        print(f"Pacemaker {VERSION} (Build: hacluster)\n Supporting v3.16.1: agent-manpages ncurses corosync-ge-2 lsb")
         return Exit.OK
     print("usage: pacemakerd -$ | -F   (the daemon is nodeagent)", file=sys.stderr)
     return Exit.USAGE

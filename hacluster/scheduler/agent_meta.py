@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.plan import Draft, Plan
-from hacluster.scheduler.working import Resource, Role
+from hacluster.scheduler.working import Resource, Role, Variant
 
 _TOLD_OF_CHANGES = (ActionKind.START, ActionKind.STOP, ActionKind.PROMOTE, ActionKind.DEMOTE, ActionKind.NOTIFY)
 _OPERATION_OF = {"running": "start", "stopped": "stop", "promoted": "promote", "demoted": "demote"}
@@ -38,11 +38,24 @@ def meta_of(plan: Plan, draft: Draft, timeout_ms: int) -> dict[str, str]:
     return meta
 
 
+def milestone_meta(resource: Resource, timeout_ms: int) -> dict[str, str]:
+    """What a milestone of a group or clone says of it; nobody carries one out, but a graph's file shows it."""
+    meta = {"CRM_meta_timeout": str(timeout_ms)}
+    if resource.variant is Variant.CLONE:
+        meta |= _of_clone(resource, resource)
+        del meta["CRM_meta_clone"]
+    elif resource.clone is not None:
+        meta |= _of_clone(resource.clone, resource)
+        del meta["CRM_meta_clone"]
+    return meta
+
+
 def _configured(draft: Draft) -> dict[str, str]:
     """What the `<op>` says."""
     meta = {"CRM_meta_op_target_rc": str(draft.expected_rc)} if draft.expected_rc and not draft.interval_ms else {}
     config = draft.config
-    if config is None:
+    if config is None or config.interval_ms != draft.interval_ms:
+        # A probe borrows no more than its timeout from a recurring monitor.
         return meta
     meta |= {"CRM_meta_name": config.name, **{f"CRM_meta_{name}": value for name, value in config.extra.items()}}
     if config.on_fail:

@@ -196,7 +196,7 @@ def _result(action: Action, resource: str, rc: int, call_id: int, now: float) ->
         "operation_key": f"{resource}_{name}_{action.interval_ms}",
         "operation": name,
         "crm-debug-origin": "crm_simulate",
-        "crm_feature_set": "3.16.2",
+        "crm_feature_set": "3.16.1",
         "transition-key": key,
         "transition-magic": f"{status}:{rc};{key}",
         "on_node": action.node,

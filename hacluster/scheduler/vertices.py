@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from hacluster.scheduler.agent_meta import meta_of
+from hacluster.scheduler.agent_meta import meta_of, milestone_meta
 from hacluster.scheduler.digests import depend_on_node, digest, parameters_of
 from hacluster.scheduler.graph import Action, ActionKind, Placement, TransitionGraph
 from hacluster.scheduler.plan import (
@@ -169,7 +169,16 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
     if draft.kind is ActionKind.PSEUDO or node is None:
         name = resource.id if resource is not None else ""
         key = f"{name}_{draft.task}_0" if name else draft.task
-        return Action(id=number, kind=ActionKind.PSEUDO, resource=name, task_key=key, pseudo=True, detail=draft.task)
+        meta = milestone_meta(resource, cluster.options.default_timeout_ms) if resource is not None else {}
+        return Action(
+            id=number,
+            kind=ActionKind.PSEUDO,
+            resource=name,
+            task_key=key,
+            pseudo=True,
+            detail=draft.task,
+            meta=meta,
+        )
     if resource is None:
         return Action(
             id=number,

@@ -21,7 +21,7 @@ from hacluster.protocol.peers import PeerMessage
 from nodeagent.machines.effects import Effect, Send
 from nodeagent.machines.events import Event, Happened
 
-FEATURE_SET = "3.16.2"
+FEATURE_SET = "3.16.1"
 YES = ("true", "yes", "on", "1", "y")
 
 

@@ -79,7 +79,7 @@ def lrm_rsc_op(entry: HistoryEntry, node: str, element_id: str) -> Element:
         "operation_key": f"{entry.resource}_{entry.operation}_{entry.interval_ms}",
         "operation": entry.operation,
         "crm-debug-origin": "hacluster",
-        "crm_feature_set": "3.16.2",
+        "crm_feature_set": "3.16.1",
         "transition-key": entry.transition_key,
         "transition-magic": f"{entry.op_status}:{entry.rc};{entry.transition_key}",
         "exit-reason": entry.exit_reason,
