@@ -66,7 +66,7 @@ class Milestones:
         optional, runnable = True, True
         for member in group.children:
             found = self._plan.first(member, task, node)
-            if found is not None:
+            if found is not None and (found.node is not None or task != "promote"):
                 if not found.optional:
                     optional = False
                 if task != draft.task and not found.runnable:

@@ -66,7 +66,9 @@ class PromotionScores:
         return siblings.scores[index]
 
     def _applies(self, instance: Resource, index: int, siblings: _Siblings) -> bool:
-        """A score counts where the state is known; before anything is known, all count."""
+        """A score counts where the instance may be and its state is known; before anything is known, all count."""
+        if instance.scores.get(index, MINUS_INFINITY) < 0:
+            return False
         if not self._is_unique:
             active = siblings.active.get(index)
             if active is instance or (active is None and index in siblings.known_on):

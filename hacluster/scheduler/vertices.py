@@ -84,7 +84,7 @@ def _is_vertex(draft: Draft) -> bool:
         return False
     if draft.pseudo or draft.kind is ActionKind.FENCE:
         return True
-    return draft.node is not None and draft.node.is_online
+    return draft.node is not None and draft.node.is_online and not draft.node.is_unclean
 
 
 def _inputs(then: Draft, ids: dict[Draft, int]) -> list[Link]:

@@ -14,6 +14,7 @@ from hacluster.scheduler.graph import TransitionGraph
 MOVES = "2.1.5 moves instances of a clone though the node they are on gets one anyway"
 LONELY_MONITOR = "2.1.5 sends the recurring monitor of a resource whose start can't happen"
 BLOCKED = "2.1.5 puts another instance beside one that is blocked"
+TWICE = "2.1.5 starts an instance on a node that has one already"
 UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group that nobody may touch"
 
 
@@ -30,6 +31,8 @@ def explained(cib: Cib, graph: TransitionGraph, theirs: Iterable[str], words: li
             continue
         if _moves(graph, members, words):
             return MOVES
+        if _is_twice_there(graph, members, set(theirs), words):
+            return TWICE
         if members & {name.partition(":")[0] for name in graph.blocked}:
             return BLOCKED
         if _has_unmanaged_promoted(cib, graph, clone, members):
@@ -82,6 +85,15 @@ def _moves(graph: TransitionGraph, members: set[str], words: list[str]) -> bool:
         if sign == "-" and task in ("stop", "migrate_to") and base in members:
             placed = [nodes for one, nodes in graph.placement_now.items() if one.partition(":")[0] == base]
             return any(node in nodes for nodes in placed)
+    return False
+
+
+def _is_twice_there(graph: TransitionGraph, members: set[str], theirs: set[str], words: list[str]) -> bool:
+    for word in words:
+        sign, task, name, node, *_ = [*word.split(), "", ""]
+        is_there = node in graph.placement_now.get(name, {})
+        if sign == "-" and task == "start" and name in members and is_there and f"stop {name} {node}" not in theirs:
+            return True
     return False
 
 
