@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from hacluster.cib.codec import parse_xml, to_xml
@@ -86,10 +87,10 @@ def _peer_said(event: Element) -> str:
 
 def difference(seed: int, *, checks_schema: bool = True) -> tuple[list[str], str | None]:
     """(`- start rsc1 node1` for what only the peer does, `+ …` for what only we do; why, if that is known)."""
-    return compared(cluster(seed))
+    return compared(cluster(seed), checks_schema=checks_schema)
 
 
-def compared(cib: Cib) -> tuple[list[str], str | None]:
+def compared(cib: Cib, *, checks_schema: bool = True) -> tuple[list[str], str | None]:
     graph = schedule(cib, NOW)
     mine, theirs = ours(graph), peers(cib, checks_schema=checks_schema)
     words = [f"- {word}" for word in sorted((theirs - mine).elements())]
@@ -102,7 +103,7 @@ def report(difference: Callable[[int], tuple[list[str], str | None]], first: int
     reasons: Counter[str] = Counter()
     different = 0
     for seed in range(first, first + count):
-        words, why = difference(seed, checks_schema=False)
+        words, why = difference(seed)
         if why is not None:
             reasons[why] += 1
         elif words:
@@ -115,4 +116,4 @@ def report(difference: Callable[[int], tuple[list[str], str | None]], first: int
 
 
 if __name__ == "__main__":
-    sys.exit(report(difference, int(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(report(partial(difference, checks_schema=False), int(sys.argv[1]), int(sys.argv[2])))
