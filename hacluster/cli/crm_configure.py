@@ -21,7 +21,7 @@ from hacluster.cli.exits import CommandFailed, Exit
 from hacluster.cli.language import line_of
 
 if TYPE_CHECKING:
-    from hacluster.cib.model import Cib
+    from hacluster.cib.model import Cib, Element
     from hacluster.cib.problems import Problem
     from hacluster.crm.apply import Loaded
 
@@ -61,12 +61,41 @@ def _show(words: list[str], workspace: Workspace) -> int:
 
     cib = workspace.cib()
     if words[:1] == ["xml"]:
-        print(to_xml(cib.configuration), end="")
+        print(to_xml(_only(cib.configuration, words[1:]).mapping_children(_without_secrets)), end="")
         return Exit.OK
     names = workspace.changed_ids() if words == ["changed"] else words
     for text in _statements(cib, names if words else None, hide_secrets=True):
         print(text)
     return Exit.OK
+
+
+def _only(configuration: Element, names: list[str]) -> Element:
+    """The sections with these objects, or all of them; a member is shown without its container."""
+    from hacluster.crm.references import object_named
+
+    if not names:
+        return configuration
+    shown = {name: object_named(configuration, name) or _node(configuration, name) for name in names}
+    for name, found in shown.items():
+        if found is None:
+            raise CommandFailed(Exit.ERROR, f"object {name} does not exist")
+
+    def section(of: Element) -> Element | None:
+        inside = [one for one in shown.values() if one is not None and any(each is one for each in of.walk())]
+        return of.with_children(tuple(inside)) if inside else None
+
+    return configuration.mapping_children(section)
+
+
+def _node(configuration: Element, name: str) -> Element | None:
+    nodes = configuration.find("nodes")
+    return next((node for node in nodes.all("node") if node.get("uname") == name), None) if nodes else None
+
+
+def _without_secrets(element: Element) -> Element:
+    if element.tag == "nvpair" and element.get("name").lower().startswith("passw") and element.get("value"):
+        return element.with_attributes({"value": "******"})
+    return element.mapping_children(_without_secrets)
 
 
 def _statements(cib: Cib, names: list[str] | None, *, hide_secrets: bool = False) -> list[str]:

@@ -100,8 +100,10 @@ class Shell:
         if not self._workspace.has_changes:
             return 0
         if self._is_terminal:
-            answer = input("There are changes pending. Commit them (y/n)? ").strip().lower()
-            if not answer.startswith("y"):
+            answer = ""
+            while answer not in ("y", "yes", "n", "no"):
+                answer = input("There are changes pending. Commit them (y/n)? ").strip().lower()
+            if answer.startswith("n"):
                 self._workspace.discard()
                 return 0
         elif worst:

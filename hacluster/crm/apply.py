@@ -13,6 +13,7 @@ import msgspec
 
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
+from hacluster.cib.rollback import CLUSTERS_OWN
 from hacluster.crm.parser import DUPLICATE_ID, Parsed, parse
 from hacluster.crm.references import CONTAINERS, RESOURCES, members, parents
 
@@ -92,10 +93,12 @@ def _is_resource(element: Element) -> bool:
 
 
 def _replaced(cib: Cib, wanted: Element) -> Cib:
-    """The text's configuration; the cluster's own nodes stay, since they run."""
+    """The text's configuration; the cluster's own nodes and properties stay, since it runs."""
     changed = cib
     for section in cib.configuration.children:
-        if section.tag not in ("nodes", "crm_config"):
+        if section.tag == "crm_config":
+            changed = changed.with_section(section.mapping_children(_clusters_own))
+        elif section.tag != "nodes":
             changed = changed.with_section(wanted.find(section.tag) or Element(section.tag))
     for section in wanted.children:
         if section.tag in ("nodes", "crm_config"):
@@ -103,6 +106,12 @@ def _replaced(cib: Cib, wanted: Element) -> Cib:
         else:
             changed = changed.with_section(section)
     return changed
+
+
+def _clusters_own(properties: Element) -> Element | None:
+    """The properties that the cluster writes itself, if there are any."""
+    own = tuple(pair for pair in properties.all("nvpair") if pair.get("name") in CLUSTERS_OWN)
+    return properties.with_children(own) if own else None
 
 
 # ---------------------------------------------------------------- update

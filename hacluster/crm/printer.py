@@ -58,7 +58,7 @@ def show(configuration: Element, *, hide_secrets: bool = False, as_crmsh: bool =
 class _Printer:
     def __init__(self, configuration: Element, hide_secrets: bool, as_crmsh: bool) -> None:
         self._configuration = configuration
-        references = {e.attributes["id-ref"] for e in configuration.walk() if "id-ref" in e.attributes}
+        references = {e.attributes["id-ref"] for e in configuration.walk() if e.get("id-ref")}
         self._style = Style(frozenset(references), hide_secrets, as_crmsh)
 
     def _section(self, tag: str) -> Element:

@@ -7,6 +7,7 @@ import re
 import msgspec
 
 from hacluster.cib.model import COMMENT, Element
+from hacluster.crm.words import score_attributes
 
 _PLAIN = re.compile(r"[\w.\-]+", re.ASCII)
 _SECRET = re.compile(r"passw", re.IGNORECASE)
@@ -83,9 +84,14 @@ class Style(msgspec.Struct, frozen=True):
     @staticmethod
     def score(element: Element) -> str:
         """`inf:` `-inf:` `200:` or the attribute's name."""
-        if element.get("score-attribute"):
-            return f"{element.get('score-attribute')}:"
+        text = element.get("score-attribute")
+        if text:
+            if score_attributes(text) != {"score-attribute": text}:
+                raise CantSay
+            return f"{text}:"
         text = element.get("score", "INFINITY")
+        if score_attributes(text) != {"score": text}:
+            raise CantSay
         return {"INFINITY": "inf", "-INFINITY": "-inf", "+INFINITY": "+inf"}.get(text, text) + ":"
 
     def rule(self, element: Element) -> str:

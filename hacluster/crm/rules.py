@@ -50,8 +50,11 @@ def rule(words: Words, owner: str, ids: Ids, *, default_score: bool = True) -> E
     """After the word `rule`: `[$id=X] [role=R] [SCORE:] EXPR [and|or EXPR]…` or `$id-ref=X`."""
     reference = words.option("id-ref")
     if reference is not None:
+        words.check_id(reference)
         return Element("rule", {"id-ref": reference})
     name = words.option("id")
+    if name is not None:
+        words.check_id(name)
     attributes = {"id": name or ids.new(f"{owner}-rule")}
     role = words.option("role")
     if role is not None:
@@ -137,8 +140,9 @@ def attribute_set(words: Words, tag: str, owner: str, ids: Ids, stop: frozenset[
     """After the keyword: `[$id=X] [SCORE:] [rule …] name=value…`, up to the next keyword in `stop`."""
     reference = words.dollar("id-ref")
     if reference is not None:
+        words.check_id(reference)
         return Element(tag, {"id-ref": reference})
-    name = words.dollar("id")
+    name = words.given_id()
     attributes = {"id": name or ids.new(base or f"{owner}-{tag}")}
     attributes |= score_in_front(words)
     children: list[Element] = []

@@ -111,6 +111,13 @@ class Words:
         """The value of `name=value` (or `$name=value`) if that is the next word."""
         return self.dollar(name) if self.next.startswith("$") else self._after(f"{name}=")
 
+    def given_id(self) -> str | None:
+        """The id of `$id=X` if that is the next word."""
+        name = self.dollar("id")
+        if name is not None:
+            self.check_id(name)
+        return name
+
     def dollar(self, name: str) -> str | None:
         """The value of `$name=value`, where `name=value` is a setting of that name."""
         return self._after(f"${name}=")

@@ -175,3 +175,19 @@ class TestScripts:
         said = capsys.readouterr()
         assert "No closing quotation" in said.err
         assert "location l1" in said.out
+
+
+class TestShowingXml:
+    def test_only_the_named_objects_are_shown_and_no_password(self, file, capsys):
+        assert crm.main(["configure", "show", "xml", "a", "l1"]) == Exit.OK
+        shown = capsys.readouterr().out
+        assert '<primitive id="a"' in shown
+        assert '<rsc_location id="l1"' in shown
+        assert '<primitive id="b"' not in shown
+        assert "<crm_config" not in shown
+        assert "secret" not in shown
+        assert "******" in shown
+
+    def test_an_object_that_is_not_there_is_named(self, file, capsys):
+        assert crm.main(["configure", "show", "xml", "gone"]) == Exit.ERROR
+        assert "gone" in capsys.readouterr().err

@@ -170,3 +170,12 @@ class TestLoadingUpdates:
             assert line in shown
         ids = [element.id for element in done.cib.section("resources").walk() if element.tag == "primitive"]
         assert sorted(ids) == ["a", "b", "c", "d", "shooter"]
+
+
+class TestReplacing:
+    def test_a_property_that_the_text_does_not_name_goes_unless_the_cluster_wrote_it(self, cib):
+        before = load(cib, "property maintenance-mode=true dc-version=1.0\n", Mode.UPDATE).cib
+        shown = show(load(before, "property stonith-enabled=true\n", Mode.REPLACE).cib.configuration)
+        assert "maintenance-mode" not in shown
+        assert "dc-version=1.0" in shown
+        assert "stonith-enabled=true" in shown
