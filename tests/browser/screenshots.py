@@ -21,6 +21,7 @@ from hacluster.cib import status as status_of
 from hacluster.cib.model import Cib
 from hacluster.protocol import events
 from tests.browser.conftest import CHROMIUM, PASSWORD, ROOT, end, start_console
+from tests.browser.small_png import smaller
 from tests.fake_agent import FakeAgent, failed_over, left, operation, stops
 from tests.sheets_for_tests import BAD, GOOD
 
@@ -160,6 +161,7 @@ class Camera:
         self.agent = agent
         self.url = url
         self.session: Any = None
+        self.darkroom = browser.new_page()
         self._members = list(agent.members)
 
     def log_in(self) -> None:
@@ -182,7 +184,7 @@ class Camera:
                 page.wait_for_function(SETTLED)
                 self._wait_for(page, self.agent.cib)
             shot.does(page)
-            page.screenshot(path=file, full_page=whole, animations="disabled")
+            file.write_bytes(smaller(self.darkroom, page.screenshot(full_page=whole, animations="disabled")))
         print(file, flush=True)
 
     def _wait_for(self, page: Page, cib: Cib) -> None:
