@@ -16,7 +16,6 @@ import syslog
 import threading
 import time
 from pathlib import Path
-from typing import TextIO
 
 from hacluster.protocol.events import log_line, priority, sentence
 from hacluster.protocol.messages import EventRecord
@@ -32,19 +31,28 @@ class _LogFile:
     def __init__(self, path: Path, bytes_max: int = 0) -> None:
         self._path = path
         self._bytes_max = bytes_max
-        self._file: TextIO | None = None
+        self._file = -1
+        self._is_torn = False
+        """The last line lacks its end: a disk that was full took only a part of it."""
 
     def write(self, lines: list[str]) -> None:
         """Errors of the disk are for the storage to tell; the log goes on without these lines."""
         with contextlib.suppress(OSError):
             self._open_if_moved()
-            if self._file is not None:
-                self._file.writelines(lines)
-                self._file.flush()
+            self._write("".join(["\n" if self._is_torn else "", *lines]).encode(errors="replace"))
+
+    def _write(self, data: bytes) -> None:
+        left = data
+        try:
+            while left:
+                left = left[os.write(self._file, left) :]
+        finally:
+            if len(left) < len(data):
+                self._is_torn = data[: len(data) - len(left)][-1:] != b"\n"
 
     def _open_if_moved(self) -> None:
-        if self._file is not None:
-            here = os.fstat(self._file.fileno())
+        if self._file >= 0:
+            here = os.fstat(self._file)
             with contextlib.suppress(FileNotFoundError):
                 there = self._path.stat()
                 if there.st_ino == here.st_ino and not 0 < self._bytes_max < there.st_size:
@@ -53,14 +61,15 @@ class _LogFile:
                     self._path.rename(self._path.with_name(f"{self._path.name}.1"))
             self.close()
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
-        self._file = os.fdopen(descriptor, "a", encoding="utf-8")
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+        size = os.fstat(self._file).st_size
+        self._is_torn = size > 0 and os.pread(self._file, 1, size - 1) != b"\n"
 
     def close(self) -> None:
-        if self._file is not None:
+        if self._file >= 0:
             with contextlib.suppress(OSError):
-                self._file.close()
-            self._file = None
+                os.close(self._file)
+            self._file = -1
 
 
 class Log:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from hacluster.protocol.messages import EventRecord
@@ -39,6 +41,33 @@ def test_a_remark_is_not_for_the_operator(tmp_path: Path) -> None:
     log.close()
     assert not (tmp_path / "ha.log").exists()
     assert json.loads((tmp_path / "agent.jsonl").read_text())["fields"] == {"link": "eth1"}
+
+
+FULL_AND_FREE_AGAIN = """
+import resource, signal, sys
+from pathlib import Path
+from nodeagent.shell.log import Log
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+log = Log("pm01", None, Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
+for number in range(50):
+    log.remark("while it fills", number=number)
+log.close()
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+log = Log("pm01", None, Path(sys.argv[1]))
+log.remark("free again")
+log.close()
+"""
+
+
+def test_a_line_that_a_full_disk_tore_does_not_spoil_the_next_one(tmp_path: Path) -> None:
+    file = tmp_path / "agent.jsonl"
+    subprocess.run([sys.executable, "-c", FULL_AND_FREE_AGAIN, str(file)], check=True)
+    *whole, torn, last = file.read_text().splitlines()
+    assert len(whole) > 5
+    assert all(json.loads(line)["remark"] == "while it fills" for line in whole)
+    assert not torn.endswith("}")
+    assert json.loads(last)["remark"] == "free again"
 
 
 def test_a_log_that_was_moved_away_is_begun_anew(tmp_path: Path) -> None:
