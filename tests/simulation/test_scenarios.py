@@ -129,6 +129,22 @@ def test_an_acknowledged_change_survives_the_death_of_the_dc():
     world.judges.final(world)
 
 
+def test_who_asked_a_dc_that_died_hears_that_nobody_knows_how_it_went():
+    world = settled(3)
+    dc = dc_of(world)
+    for host in world.hosts.values():
+        host.disk_free_ms = SETTLED_MS + 5_000
+    option = '<cluster_property_set id="s"><nvpair id="a" name="a" value="1"/></cluster_property_set>'
+    change = say.CibChange(kind=say.CibOperationKind.CREATE, section="crm_config", xml=option, client="cibadmin")
+    replies: list[say.Reply] = []
+    world.hosts[other_than(world, dc)].request(change, replies.append)
+    world.run(SETTLED_MS + 100)
+    assert not replies
+    world.hosts[dc].crash("power cut")
+    world.run(SETTLED_MS + 3_000)
+    assert [reply.code for reply in replies] == ["agent.dc-lost"]
+
+
 def test_a_member_with_a_full_disk_is_put_out_and_the_change_is_acknowledged_by_the_others():
     world = settled(3)
     member = other_than(world, dc_of(world))
@@ -137,6 +153,22 @@ def test_a_member_with_a_full_disk_is_put_out_and_the_change_is_acknowledged_by_
     world.run(SETTLED_MS + 3_000)
     assert world.judges.acknowledged
     assert said(world, f"{member} > Cannot write cib.xml")
+
+
+def test_a_node_whose_configuration_is_damaged_goes_on_with_an_older_one_and_takes_the_clusters():
+    for name in ("n1", "n2"):
+        world = settled(2)
+        for _ in range(2):
+            world.judges.change_something(world.hosts["n1"])
+            world.run(world.now_ms + 500)
+        host = world.hosts[name]
+        host.disk.is_damaged = True
+        host.crash("power cut that damages a file")
+        host.boot()
+        assert said(world, f"{name} finds its configuration damaged")
+        world.run(world.now_ms + 30_000)
+        assert len(world.judges.acknowledged) == 2
+        world.judges.final(world)
 
 
 def test_a_failed_start_moves_the_service_and_counts_as_infinity():
