@@ -82,7 +82,9 @@ class PromotionScores:
         mine = [instance.entries[index].id] if index in instance.entries else []
         told = [] if self._is_unique else siblings.told.get(index, [])
         node = self._cluster.nodes[index]
-        for name in dict.fromkeys([*mine, *told, instance.shown_id, instance.base_id]):
+        # An instance that is one of its kind has a score of its own or none.
+        plain = [] if self._is_unique else [instance.base_id]
+        for name in dict.fromkeys([*mine, *told, instance.shown_id, *plain]):
             for prefix in ("master-", "promotion-"):
                 value = node.asked_attribute(f"{prefix}{name}")
                 if value is not None:

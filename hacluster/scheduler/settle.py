@@ -397,7 +397,7 @@ class _Settler:
 
     def _block(self, dependent: Resource, task: str, primary: Resource) -> None:
         if dependent.variant is not Variant.PRIMITIVE:
-            for child in dependent.children:
+            for child in dependent.children if not dependent.replicas else ():
                 self._block(child, task, primary)
             return
         for draft in self._plan.find(dependent, task):
