@@ -9,7 +9,7 @@ from tests.property.scheduler.far_clusters import difference
 
 SEEDS = range(1, 31)
 UNEXPLAINED = 4
-"""So many of them may differ without an explanation; docs/scheduler.md says what is known. Lower it with the scheduler."""
+"""So many of them may differ without an explanation (docs/scheduler.md). Lower it with the scheduler."""
 
 
 @pytest.mark.skipif(PEER is None, reason="crm_simulate (pacemaker-cli-utils) is not installed")
