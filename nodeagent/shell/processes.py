@@ -100,7 +100,7 @@ class Processes:
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            watcher = _Watcher(self._known)
+            watcher = _Watcher(self._began, self._ended)
             watcher.attach_loop(self._loop)
             asyncio.set_child_watcher(watcher)
         self._loop.add_signal_handler(signal.SIGCHLD, self._reap_orphans)
@@ -114,6 +114,8 @@ class Processes:
         left = [int(note.name) for note, started in notes.items() if started and started == _started(int(note.name))]
         for pid in left:
             _kill_group(pid)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         for pid in left:
             with contextlib.suppress(ProcessLookupError):
                 descriptor = os.pidfd_open(pid)
@@ -195,10 +197,18 @@ class Processes:
             setsigmask=(),
             setsigdef=_CLEAN_SIGNALS,
         )
+        self._began(pid)
+        return pid
+
+    def _began(self, pid: int) -> None:
         self._known.add(pid)
         with contextlib.suppress(OSError):
             (self._notes / str(pid)).write_text(_started(pid))
-        return pid
+
+    def _ended(self, pid: int) -> None:
+        self._known.discard(pid)
+        with contextlib.suppress(OSError):
+            (self._notes / str(pid)).unlink()
 
     def _watch(self, pid: int) -> asyncio.Future[int]:
         ended: asyncio.Future[int] = self._loop.create_future()
@@ -208,8 +218,7 @@ class Processes:
             self._loop.remove_reader(descriptor)
             os.close(descriptor)
             _, status = os.waitpid(pid, 0)
-            (self._notes / str(pid)).unlink(missing_ok=True)
-            self._known.discard(pid)
+            self._ended(pid)
             if not ended.done():
                 ended.set_result(os.waitstatus_to_exitcode(status))
 
@@ -241,19 +250,21 @@ with warnings.catch_warnings():
 
 
 class _Watcher(_PidfdChildWatcher):
-    """Keeps account of asyncio's own subprocesses, so that nobody else reaps them."""
+    """Keeps account of asyncio's own subprocesses (fence commands, respawned programs): nobody else reaps them, and
+    the next life of the agent ends what is left of them.
+    """
 
-    def __init__(self, known: set[int]) -> None:
+    def __init__(self, began: Callable[[int], None], ended: Callable[[int], None]) -> None:
         super().__init__()
-        self._known = known
+        self._began, self._ended = began, ended
 
     def add_child_handler(  # type: ignore[override]
         self, pid: int, callback: Callable[..., object], *args: Any
     ) -> None:
-        self._known.add(pid)
+        self._began(pid)
 
         def ended(ended_pid: int, rc: int, *rest: Any) -> None:
-            self._known.discard(ended_pid)
+            self._ended(ended_pid)
             callback(ended_pid, rc, *rest)
 
         super().add_child_handler(pid, ended, *args)

@@ -151,6 +151,16 @@ async def test_what_a_killed_agent_left_under_way_is_ended_and_its_daemons_are_n
     assert Processes(site.folder / "under-way").end_leftovers() == []
 
 
+async def test_fence_commands_and_respawned_programs_of_a_killed_agent_are_ended_too(site: Site, reaping: None) -> None:
+    site.processes.end_leftovers()
+    site.processes.adopt_orphans()
+    ended = await asyncio.create_subprocess_exec("/bin/true")
+    await ended.wait()
+    left = await asyncio.create_subprocess_exec("sleep", "60", start_new_session=True)
+    assert Processes(site.folder / "under-way").end_leftovers() == [left.pid]
+    assert await left.wait() == -signal.SIGKILL
+
+
 async def test_a_note_of_a_pid_that_is_another_program_by_now_ends_nobody(site: Site) -> None:
     (site.folder / "under-way").mkdir()
     (site.folder / "under-way" / str(os.getpid())).write_text("1")
