@@ -108,7 +108,7 @@ class _Printer:
     def _guarded(self, element: Element, kind: str, printer: Callable[[Element], str], section: str = "") -> Printed:
         """`section`: where the element belongs, if its tag alone doesn't say."""
         try:
-            if element.id and element.tag != "node" and not ID_PATTERN.fullmatch(element.id):
+            if element.tag != "node" and not ID_PATTERN.fullmatch(element.id):
                 raise CantSay
             text = printer(_without_comments(element))
         except CantSay:

@@ -381,13 +381,13 @@ def xml(words: Words, context: Context) -> Read:
         words.fail(parsed.kind, **parsed.parameters)
     if parsed.tag == "node" and not parsed.id:
         parsed = Element("node", {"id": parsed.get("uname"), **parsed.attributes}, parsed.children)
-    if parsed.id and parsed.tag != "node" and not _XML_ID.fullmatch(parsed.id):
-        words.fail(BAD_ID, text=parsed.id)
     if parsed.tag in ("rsc_defaults", "op_defaults", "fencing-topology"):
         return Read(parsed.tag, parsed.children)
     section = section_of(parsed.tag)
     if not section:
         words.fail(NO_OBJECT, tag=parsed.tag)
+    if parsed.tag != "node" and not _XML_ID.fullmatch(parsed.id):
+        words.fail(BAD_ID, text=parsed.id)
     return Read(section, (parsed,))
 
 

@@ -87,6 +87,11 @@ def test_a_group_that_is_printed_as_xml_keeps_its_members_inside_and_they_can_be
     assert again.cib.configuration == loaded.cib.configuration
 
 
+@pytest.mark.parametrize("tag", ["primitive", "rsc_location", "tag", "alert", "acl_role"])
+def test_an_object_without_an_id_is_refused(tag):
+    assert codes(f"xml <{tag}/>\n") == ["crm.id"]
+
+
 @pytest.mark.parametrize("name", ["}port", "a b", "1"])
 def test_a_bundles_attribute_that_is_no_xml_name_is_refused(name):
     assert codes(f'bundle b docker "{name}=1"\n') == ["crm.unexpected"]
