@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PACKAGES := python3-venv git iproute2 iputils-ping iputils-arping procps psmisc kmod util-linux e2fsprogs curl iptables \
-	gawk bc postgresql-15 redis-server resource-agents fence-agents cluster-glue crmsh chromium fonts-noto-cjk tmux
+	gawk bc postgresql-15 redis-server resource-agents fence-agents cluster-glue crmsh pacemaker-cli-utils chromium fonts-noto-cjk tmux
 # What was set up is remembered by the contents it was made from, so a second call costs nothing.
 STAMP := $(VENV)/.set-up-$(shell cat requirements.txt pyproject.toml Makefile | sha256sum | cut -c1-16)
 

@@ -18,6 +18,8 @@ _PHASES = (("demote", "demoted"), ("stop", "stopped"), ("start", "running"), ("p
 def draft_notification_milestones(plan: Plan) -> None:
     """`pre_notify_start` → `confirmed-pre_notify_start` → start … running → `post_notify_running` → confirmed."""
     for clone in _notifying(plan):
+        stops = (stop for part in clone.primitives() for stop in plan.find(part, "stop"))
+        plan.wanted_stops |= {stop for stop in stops if not stop.optional}
         for task, done in _PHASES:
             action, complete = plan.first(clone, task), plan.first(clone, done)
             if action is None or complete is None:
@@ -149,8 +151,10 @@ def _notify_after_fencing(plan: Plan, clone: Resource) -> None:
         assert stop.node is not None
         plan.link(plan.fences[stop.node.index], post, ORDER)
     for member in clone.primitives():
-        for node, _, is_told_after in _listening(plan, member, "stop"):
-            if not is_told_after:
+        leaving = {stop.node for stop in plan.find(member, "stop") if stop in plan.wanted_stops}
+        for node, _, _ in _listening(plan, member, "stop"):
+            # Who only stops because of others is there when the fencing has ended.
+            if node in leaving:
                 continue
             told = plan.find(member, "notify_post_stopped", node)
             if told:

@@ -123,6 +123,8 @@ class Plan(msgspec.Struct, eq=False):
     fences: dict[int, Draft] = {}
     unfences: dict[int, Draft] = {}
     shutdowns: dict[int, Draft] = {}
+    wanted_stops: set[Draft] = set()
+    """Of clones that are told: the stops that are not merely what something else entails."""
     loads: dict[int, Draft] = {}
     """node -> the milestone after which what leaves it has left"""
     linked: dict[tuple[Draft, Draft], Link] = {}

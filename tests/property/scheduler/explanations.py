@@ -19,25 +19,33 @@ UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group t
 
 
 def explained(cib: Cib, graph: TransitionGraph, theirs: Iterable[str], words: list[str]) -> str | None:
-    """The reason for all the differences, or None."""
-    about = {word.split()[2] for word in words if word.split()[1] != "fence"}
-    if _only_monitors_without_starts(graph, set(theirs), words):
+    """The reasons for all the differences, or None where one of them has none."""
+    said = set(theirs)
+    if _only_monitors_without_starts(graph, said, words):
         return LONELY_MONITOR
     if any(word.split()[1] in ("fence", "shutdown") for word in words):
         return None
+    open_about = {word.split()[2] for word in words}
+    reasons: list[str] = []
     families = _families(cib)
     for clone, members in families.items():
-        if not members & about or not about <= members | _connected(cib, clone, families):
-            continue
-        if _moves(graph, members, words):
-            return MOVES
-        if _is_twice_there(graph, members, set(theirs), words):
-            return TWICE
-        if members & {name.partition(":")[0] for name in graph.blocked}:
-            return BLOCKED
-        if _has_unmanaged_promoted(cib, graph, clone, members):
-            return UNMANAGED_PROMOTED
-    return None
+        why = _reason(cib, graph, said, words, clone, members) if members & open_about else None
+        if why is not None:
+            reasons.append(why)
+            open_about -= members | _connected(cib, clone)
+    return None if open_about or not reasons else reasons[0]
+
+
+def _reason(
+    cib: Cib, graph: TransitionGraph, theirs: set[str], words: list[str], clone: str, members: set[str]
+) -> str | None:
+    if _moves(graph, members, words):
+        return MOVES
+    if _is_twice_there(graph, members, theirs, words):
+        return TWICE
+    if members & {name.partition(":")[0] for name in graph.blocked}:
+        return BLOCKED
+    return UNMANAGED_PROMOTED if _has_unmanaged_promoted(cib, graph, clone, members) else None
 
 
 def _only_monitors_without_starts(graph: TransitionGraph, theirs: set[str], words: list[str]) -> bool:
@@ -55,8 +63,11 @@ def _families(cib: Cib) -> dict[str, set[str]]:
     return {clone.id: {one.id for one in clone.walk() if one.tag == "primitive"} for clone in clones}
 
 
-def _connected(cib: Cib, clone: str, families: dict[str, set[str]]) -> set[str]:
-    """The primitives that constraints tie to a clone, directly or over others."""
+def _connected(cib: Cib, clone: str) -> set[str]:
+    """The primitives that constraints tie to a clone, directly or over others; all where they share what nodes have."""
+    resources = cib.section("resources")
+    if any(pair.get("name") == "placement-strategy" for pair in cib.section("crm_config").walk()):
+        return {one.id for one in resources.walk() if one.tag == "primitive"}
     known, grown = {clone}, True
     named = [_names(constraint) for constraint in cib.section("constraints").children]
     while grown:
@@ -66,7 +77,7 @@ def _connected(cib: Cib, clone: str, families: dict[str, set[str]]) -> set[str]:
                 known |= names
                 grown = True
     inside: set[str] = set()
-    for top in cib.section("resources").children:
+    for top in resources.children:
         if top.id in known:
             inside |= {one.id for one in top.walk() if one.tag == "primitive"}
     return inside
