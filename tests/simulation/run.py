@@ -77,7 +77,7 @@ def make_world(
     names = [f"n{number}" for number in range(1, nodes + 1)]
     policy = policy or ("ignore" if nodes == 2 else "stop")
     world = World(names, seed, faults, judges)
-    world.tie_breaker.kind, world.wait_for_all, world.times = tie_breaker, wait_for_all, times
+    world.policy, world.tie_breaker.kind, world.wait_for_all, world.times = policy, tie_breaker, wait_for_all, times
     parsed = parse_cib(
         '<cib epoch="1" num_updates="0" admin_epoch="0" validate-with="pacemaker-3.9">'
         + (configured_as or configuration(names, resources, is_fencing=judges.is_fencing, policy=policy))

@@ -49,6 +49,7 @@ class World:
         self._last_stream_ms: dict[tuple[str, str], int] = {}
         self.fenced: list[tuple[int, str]] = []
         self.times = TIMES
+        self.policy = ""
         self.wait_for_all = False
         self.tie_breaker = ThirdParty("")
         faults.begin(self)
