@@ -21,7 +21,9 @@ $(STAMP): requirements.txt pyproject.toml Makefile .ci/install-packages
 	@.ci/install-packages $(PACKAGES)
 	@test -x $(BIN)/pip || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --root-user-action ignore -r requirements.txt
-	@$(BIN)/pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps -e .
+	@# As a plain path: the finder of the other way costs every short command 14 ms of its 80.
+	@$(BIN)/pip install --quiet --disable-pip-version-check --root-user-action ignore --no-deps -e . \
+		--config-settings editable_mode=compat
 	@$(BIN)/python .ci/compile-catalogues
 	@rm -f $(VENV)/.set-up-*
 	@touch $@

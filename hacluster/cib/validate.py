@@ -15,7 +15,7 @@ from hacluster.cib.checks.fencing import NO_FENCING, check_fencing
 from hacluster.cib.checks.index import Index
 from hacluster.cib.checks.locations import check_locations
 from hacluster.cib.checks.operations import check_operations
-from hacluster.cib.checks.references import check_references
+from hacluster.cib.checks.references import check_references, check_words
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem, Severity
 
@@ -27,6 +27,7 @@ def validate(cib: Cib, agents: Mapping[AgentName, AgentMetadata] = NO_AGENTS) ->
     index = Index(cib)
     found = [
         *check_references(index),
+        *check_words(index),
         *check_constraints(index),
         *check_locations(index),
         *check_operations(index),

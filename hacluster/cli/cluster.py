@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
@@ -118,6 +117,8 @@ class FileCluster:
 
     def write(self, cib: Cib) -> None:
         """All or nothing: the file is either the old document or the new one."""
+        import tempfile
+
         from hacluster.cib.codec import to_xml
 
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from hacluster.cib.checks.index import CONTAINERS, REFERENCES, RESOURCES, Index
 from hacluster.cib.checks.kinds import error, warning
 from hacluster.cib.checks.locations import named_nodes
-from hacluster.cib.model import Element
+from hacluster.cib.model import COMMENT, Element
 from hacluster.cib.problems import Problem
 
 DUPLICATE_ID = error(
@@ -234,3 +234,43 @@ def _named_nodes(index: Index) -> Iterator[tuple[str, str]]:
     for level in index.cib.section("fencing-topology").all("fencing-level"):
         if level.get("target"):
             yield level.id, level.get("target")
+
+
+# ---------------------------------------------------------------- what nobody knows
+
+UNKNOWN_ELEMENT = warning(
+    "unknown-element",
+    "<{tag}> in {section} means nothing to the cluster",
+    "{section} 内の <{tag}> はクラスターでは意味を持ちません",
+    "correct its name; it is kept as it is",
+    "要素名を修正してください（内容はそのまま保持されます）",
+)
+BAD_EXPRESSION = error(
+    "expression",
+    "an expression of {owner} compares with “{operation}”, which is none of {known}",
+    "{owner} の条件式の演算子「{operation}」は {known} のいずれでもありません",
+    "correct the operation",
+    "演算子を修正してください",
+)
+_KNOWN_INSIDE = {
+    "resources": ("primitive", "group", "clone", "master", "bundle", "template"),
+    "constraints": ("rsc_location", "rsc_colocation", "rsc_order", "rsc_ticket"),
+}
+_COMPARISONS = {
+    "expression": ("lt", "gt", "lte", "gte", "eq", "ne", "defined", "not_defined"),
+    "date_expression": ("lt", "gt", "in_range", "date_spec"),
+}
+
+
+def check_words(index: Index) -> Iterator[Problem]:
+    """Elements and comparisons that the cluster would pass over in silence."""
+    for section, known in _KNOWN_INSIDE.items():
+        for child in index.cib.section(section).children:
+            if child.tag not in known and child.tag != COMMENT:
+                yield UNKNOWN_ELEMENT.at(child.id or child.tag, tag=child.tag, section=section)
+    for top in (child for section in index.cib.configuration.children for child in section.children):
+        for element in top.walk():
+            known = _COMPARISONS.get(element.tag, ())
+            operation = element.get("operation", "in_range" if element.tag == "date_expression" else "")
+            if known and operation not in known:
+                yield BAD_EXPRESSION.at(top.id, owner=top.id, operation=operation, known=", ".join(known))

@@ -164,6 +164,21 @@ def test_a_member_of_two_groups_is_named_once_and_with_both():
     assert not [problem for problem in found if problem.code == "cib.duplicate-id"]
 
 
+def test_an_element_that_means_nothing_is_warned_of():
+    odd = cluster(SOUND)
+    odd = odd.with_section(odd.section("resources").with_child(Element("primitve", {"id": "typo"})))
+    assert [(found.code, found.place) for found in validate(odd)] == [("cib.unknown-element", "typo")]
+
+
+def test_a_comparison_that_nobody_knows_is_found_at_its_constraint():
+    expression = Element("expression", {"id": "e", "attribute": "path", "operation": "bigger", "value": "1"})
+    rule = Element("rule", {"id": "r", "score": "5"}, (expression,))
+    odd = cluster(SOUND)
+    place = Element("rsc_location", {"id": "odd", "rsc": "ip"}, (rule,))
+    odd = odd.with_section(odd.section("constraints").with_child(place))
+    assert ("cib.expression", "odd") in [(found.code, found.place) for found in validate(odd)]
+
+
 def test_two_nodes_of_one_name_are_found():
     nodes = '<node id="1" uname="pm01"/><node id="2" uname="pm01"/>'
     assert "cib.same-node-name" in {problem.code for problem in validate(document("", nodes))}
@@ -247,6 +262,7 @@ def every_kind() -> list[ProblemKind]:
 def test_every_kind_has_its_test():
     tested = {f"cib.{code}" for _, code, _ in MISTAKES if code}
     tested |= {"cib.in-two-containers", "cib.same-node-name", "cib.quorum-ignored"}
+    tested |= {"cib.unknown-element", "cib.expression"}
     tested |= {"cib.timeout-below-advice", "cib.missing-parameter", "cib.unknown-parameter"}
     assert {kind.code for kind in every_kind()} == tested
 
