@@ -110,9 +110,9 @@ def _line(problem: Problem, language: str) -> str:
 def _summary(result: SheetResult, language: str) -> str:
     errors, warnings = (sum(p.severity is kind for p in result.problems) for kind in (Severity.ERROR, Severity.WARNING))
     if language == "ja":
-        done = "変換しました" if result.ok else "変換を中止しました（何も出力していません）"
+        done = "変換しました" if result.crm_text else "何も出力していません"
         return f"エラー {errors} 件、警告 {warnings} 件。{done}"
-    done = "converted" if result.ok else "nothing was written"
+    done = "converted" if result.crm_text else "nothing was written"
     return f"{errors} errors, {warnings} warnings; {done}"
 
 

@@ -140,7 +140,9 @@ def notes_of(sheet: Sheet) -> dict[tuple[str, str], dict[str, str]]:
 
 
 def _note(found: dict[tuple[str, str], dict[str, str]], table: str, cells: list[str]) -> None:
-    layout = LAYOUTS["P" if table == "PRIMITIVE" else table]
+    layout = LAYOUTS.get("P" if table == "PRIMITIVE" else table)
+    if layout is None:
+        return  # an older form's table: LOCATION has columns of its own in every sheet
     at = {field.name: ord(field.first) - ord("A") for field in layout.fields}
     key_field = next((name for name in ("id", "name", "uname") if name in at), "")
     if not key_field or len(cells) <= at[key_field] or not cells[at[key_field]]:

@@ -145,3 +145,15 @@ def test_every_configuration_of_the_conformance_cases_comes_back_as_it_was():
                 lost[case.parent.name] = export(loaded.cib).different
     assert lost == {}
     assert tried > 100
+
+
+def test_the_notes_of_a_sheet_of_2010_are_read_past_its_location_table():
+    rows = (
+        ("", "LOCATION"),
+        ("", "", "rsc", "score:200"),
+        ("", "", "grpPg", "pm01"),
+        ("", "PRIMITIVE"),
+        ("", "P", "id", "", "class", "", "provider", "", "type"),
+        ("", "", "prmPg", "", "ocf", "", "heartbeat", "", "pgsql", "", "the database"),
+    )
+    assert list(notes_of(Sheet("old", rows))) == [("PRIMITIVE", "prmPg")]
