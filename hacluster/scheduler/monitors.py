@@ -75,6 +75,9 @@ def draft_cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -
     known = [draft for draft in plan.find(resource, f"cancel_{interval_ms}") if draft.node is node]
     if known:
         return known[0]
+    for running in plan.find(resource, f"monitor_{interval_ms}", node):
+        # What is cancelled doesn't start again, whatever comes up before it.
+        running.runnable = False
     draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, detail="monitor")
     plan.add(draft, f"cancel_{interval_ms}")
     return draft
