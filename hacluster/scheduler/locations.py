@@ -127,6 +127,9 @@ def _apply(cluster: Cluster, resource: Resource, location: _Location) -> None:
     for index, given in location.scores.items():
         resource.allow(cluster.nodes[index], given, location.cause)
     _apply_discovery(resource, location)
+    for replica in resource.replicas:
+        if replica.address is not None:
+            _apply(cluster, replica.address, location)
     is_group = resource.variant is Variant.GROUP and boolean(resource.meta.get("collocated", ""), True)
     for position, child in enumerate(resource.children):
         # Only the first member of a group is told: the others go where it goes.
