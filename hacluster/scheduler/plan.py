@@ -55,6 +55,8 @@ LOAD = 1 << 17
 UNLESS_MIGRATED = 1 << 18
 """As ORDER, where the first is no part of a migration."""
 
+_RESTRICTED = SAME_NODE | NOT_TOGETHER | LOAD | UNLESS_MIGRATED
+
 _ACTIVE_TASKS = ("start", "promote")
 
 
@@ -248,7 +250,7 @@ class Plan(msgspec.Struct, eq=False):
         if known is not None:
             if known.strength & strength == strength or not known.strength:
                 return False
-            known.strength |= strength
+            known.strength = _together(known.strength, strength)
             return False
         link = Link(first, then, strength)
         self.linked[first, then] = link
@@ -269,6 +271,13 @@ class Plan(msgspec.Struct, eq=False):
         for first in firsts:
             for then in thens:
                 self.link(first, then, strength)
+
+
+def _together(one: int, other: int) -> int:
+    """Two rules between the same drafts: what always holds outweighs what holds on one node only, or for some cases."""
+    if bool(one & _RESTRICTED) is bool(other & _RESTRICTED):
+        return one | other
+    return other if one & _RESTRICTED else one
 
 
 def quorum_policy(cluster: Cluster, resource: Resource) -> str:
