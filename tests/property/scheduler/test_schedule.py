@@ -12,6 +12,7 @@ import pytest
 from hacluster.cib.codec import parse_cib
 from hacluster.cib.model import Cib
 from hacluster.cli.simulate import now_of
+from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.schedule import schedule
 from hacluster.scheduler.simulate import apply, in_order, was_lost
 
@@ -30,7 +31,12 @@ def test_scheduling_the_simulated_result_gives_an_empty_graph(case: Path) -> Non
     cib = read(case)
     now = now_of(cib)
     after = apply(cib, schedule(cib, now), now)
-    assert schedule(after, now).actions == ()
+    again = schedule(after, now)
+    # A guest or remote node that was reset is asked anew, once; nothing else is left to do.
+    fresh = {action.node for action in again.actions}
+    assert all(action.kind is ActionKind.MONITOR and not action.interval_ms for action in again.actions)
+    assert fresh <= {entry.get("uname") for entry in cib.section("nodes").all("node") if entry.get("type") == "remote"}
+    assert schedule(apply(after, again, now), now).actions == ()
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
