@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from functools import reduce
 from pathlib import Path
 
+import msgspec
+
 from hacluster.cib.codec import parse_cib, to_xml
 from hacluster.cib.model import SCORE_INFINITY, Cib, Element
 from hacluster.cib.problems import Problem
@@ -25,12 +27,13 @@ from hacluster.cli.language import line_of
 from hacluster.cli.options import Options
 from hacluster.cli.resource_text import Shown
 from hacluster.cli.simulate import now_of
-from hacluster.cli.status_view import View, by_name, view
+from hacluster.cli.status_view import View, view
 from hacluster.scheduler import simulate as suppose
 from hacluster.scheduler.dates import parse_date
 from hacluster.scheduler.graph import Action, ActionKind, Change, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 from hacluster.scheduler.values import add
+from hacluster.scheduler.words import in_natural_order
 
 _ALL = mon_text.Sections(resources=Shown(inactive=True))
 
@@ -176,7 +179,7 @@ def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, m
     failures = {(task, node): rc for task, node, rc in map(suppositions.operation_of, arguments.op_fail)}
     if not arguments.quiet:
         print("\nExecuting Cluster Transition:", *execution_lines(cib, graph), sep="\n")
-    after = suppose.apply(cib, graph, moment, failures)
+    after = suppose.apply(cib, _without_shutdowns(graph), moment, failures)
     _save(arguments.save_output, to_xml(after))
     if arguments.in_place and arguments.xml_file != "-":
         _save(arguments.xml_file or os.environ.get("CIB_file"), to_xml(after))
@@ -187,6 +190,16 @@ def _simulate(cib: Cib, graph: TransitionGraph, arguments: argparse.Namespace, m
             *status_lines(view(after, now=moment), arguments),
             sep="\n",
         )
+
+
+def _without_shutdowns(graph: TransitionGraph) -> TransitionGraph:
+    """A node that is told to leave is shown as it stands when that is carried out: ready to go, and still there."""
+    gone = {action.id for action in graph.actions if action.kind is ActionKind.SHUTDOWN}
+    return msgspec.structs.replace(
+        graph,
+        actions=tuple(action for action in graph.actions if action.id not in gone),
+        orderings=tuple(pair for pair in graph.orderings if not gone & set(pair)),
+    )
 
 
 # ---------------------------------------------------------------- text
@@ -280,7 +293,7 @@ def _execution_line(action: Action, known: set[str]) -> str:
 
 def _scores(cib: Cib, graph: TransitionGraph) -> list[str]:
     """The score of each resource on each node, with what it is made of."""
-    nodes = sorted(node_ids(cib), key=by_name)
+    nodes = sorted(node_ids(cib), key=in_natural_order)
     lines = []
     for resource, reasons in graph.explanations.items():
         for node in nodes:

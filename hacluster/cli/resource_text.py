@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from hacluster.cli.status_view import ResourceView, by_name
-from hacluster.scheduler.words import role_of
+from hacluster.cli.status_view import ResourceView
+from hacluster.scheduler.words import in_natural_order, role_of
 from hacluster.scheduler.working import Role
 
 
@@ -133,7 +133,7 @@ def _clone(clone: ResourceView, margin: str, shown: Shown) -> Iterator[str]:
     for word in ("Promoted", "Unpromoted" if clone.is_promotable else "Started"):
         names = {next(found.leaves()).nodes[0] for found in plain if _role_group(clone, found) == word}
         if names := names & {shown.only_node} if shown.only_node else names:
-            yield f"{margin}  * {_role_title(clone, word)}: [ {' '.join(sorted(names, key=by_name))} ]"
+            yield f"{margin}  * {_role_title(clone, word)}: [ {' '.join(sorted(names, key=in_natural_order))} ]"
     if shown.inactive and not shown.details:
         yield from _free(clone, margin, shown)
 

@@ -6,7 +6,6 @@ scheduler's own reading, so that nobody is shown another state than the one that
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 
 import msgspec
@@ -24,7 +23,7 @@ from hacluster.cib.status import (
 from hacluster.cli.options import VERSION
 from hacluster.scheduler.history import read_cluster
 from hacluster.scheduler.values import is_true
-from hacluster.scheduler.words import role_of
+from hacluster.scheduler.words import in_natural_order, role_of
 from hacluster.scheduler.working import Cluster, Node, NodeKind, Replica, Resource, Role, Variant
 
 HIDDEN_ATTRIBUTES = ("shutdown", "terminate", "standby", "fail-count", "last-failure", "#")
@@ -54,11 +53,6 @@ _PENDING_WORDS = {
     "migrate_from": "Migrating",
 }
 _KINDS = {NodeKind.CLUSTER: "member", NodeKind.REMOTE: "remote", NodeKind.GUEST: "guest"}
-
-
-def by_name(name: str) -> tuple[tuple[str, int], ...]:
-    """Sorts node2 before node10."""
-    return tuple((text.lower(), int(digits or -1)) for text, digits in re.findall(r"(\D*)(\d*)", name))
 
 
 class NodeView(msgspec.Struct, frozen=True, kw_only=True):
@@ -195,7 +189,8 @@ def view(cib: Cib, *, dc: str = "", stack: str = "", now: float = 0.0) -> View:
     designated = dc or by_id.get(root.get("dc-uuid"), "")
     return View(
         nodes=tuple(
-            _node(cib, cluster, node, designated) for node in sorted(cluster.nodes, key=lambda n: by_name(n.uname))
+            _node(cib, cluster, node, designated)
+            for node in sorted(cluster.nodes, key=lambda n: in_natural_order(n.uname))
         ),
         resources=resources,
         history=_history(cib, cluster),
@@ -234,7 +229,7 @@ def _bans(cib: Cib) -> Iterator[Element]:
 
 
 def _in_order(nodes: list[Node]) -> list[Node]:
-    return sorted(nodes, key=lambda node: by_name(node.uname))
+    return sorted(nodes, key=lambda node: in_natural_order(node.uname))
 
 
 def _sort_as_configured(cib: Cib, cluster: Cluster) -> None:
@@ -384,7 +379,7 @@ def _free_nodes(cluster: Cluster, clone: Resource, found: ResourceView) -> tuple
     later = _guests_of(cluster.resources[cluster.resources.index(clone.top) :])
     nodes = [node for node in cluster.nodes if cluster.options.is_symmetric or node.index in known]
     nodes = [node for node in nodes if node.index not in later and not _is_forgotten(node)]
-    return tuple(sorted((node.uname for node in nodes if node.uname not in taken), key=by_name))
+    return tuple(sorted((node.uname for node in nodes if node.uname not in taken), key=in_natural_order))
 
 
 def _guests_of(bundles: Iterable[Resource]) -> set[int | None]:

@@ -13,7 +13,7 @@ from hacluster.scheduler.on_fail import configured_operation
 from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan
 from hacluster.scheduler.reading import mark_unclean
 from hacluster.scheduler.remotes import is_out_of_reach
-from hacluster.scheduler.words import role_of
+from hacluster.scheduler.words import in_natural_order, role_of
 from hacluster.scheduler.working import Node, NodeKind, OperationConfig, Resource, Role, Variant
 
 PENDING = -1
@@ -184,7 +184,7 @@ def draft_probes(plan: Plan) -> None:
     nodes = [node for node in cluster.nodes if node.is_online and not node.is_unclean and node.is_searched]
     prober = _Prober(plan)
     open_questions = [resource for resource in cluster.resources if not prober.is_known_on_all(resource, nodes)]
-    for node in nodes:
+    for node in sorted(nodes, key=lambda found: in_natural_order(found.uname)):
         for resource in open_questions:
             prober.probe(resource, node)
     prober.order_starts()

@@ -61,7 +61,13 @@ def _in_graph_order(plan: Plan) -> list[Draft]:
     kept.reverse()
     places = {resource: place for place, resource in enumerate(_in_turn(plan.cluster.resources))}
     last = len(places)
-    return sorted(kept, key=lambda draft: last if draft.resource is None else places.get(draft.resource, last))
+
+    def turn(draft: Draft) -> tuple[int, bool]:
+        # A failcount that no longer counts is noticed before anything else is drafted.
+        is_early = draft.kind is ActionKind.CLEAR_FAILCOUNT
+        return (last if draft.resource is None else places.get(draft.resource, last)), is_early
+
+    return sorted(kept, key=turn)
 
 
 def _in_turn(resources: Iterable[Resource]) -> Iterator[Resource]:

@@ -8,7 +8,7 @@ from hacluster.cib.codec import to_xml
 from hacluster.cli import crm_mon
 from hacluster.cli.exits import Exit
 from hacluster.cli.mon_text import readable
-from hacluster.cli.status_view import by_name
+from hacluster.scheduler.words import in_natural_order
 from tests.builders import Situation
 
 
@@ -74,4 +74,4 @@ def test_a_duration_reads_as_its_units(ms, text):
 
 
 def test_names_with_numbers_stand_in_the_order_of_their_numbers():
-    assert sorted(["n10", "N2", "n1", "db"], key=by_name) == ["db", "n1", "N2", "n10"]
+    assert sorted(["n10", "N2", "n1", "db"], key=in_natural_order) == ["db", "n1", "N2", "n10"]
