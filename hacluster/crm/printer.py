@@ -391,7 +391,9 @@ def _print_old_right(element: Element) -> str:
     """A right of `user`, or its `role:NAME`."""
     if element.tag == "role_ref":
         return plain(f"role:{element.id}")
-    if element.tag not in ("read", "write", "deny"):
+    names = set(element.attributes) - {"id", "attribute"}
+    is_empty = not names or not all(element.attributes.values())
+    if element.tag not in ("read", "write", "deny") or is_empty or names - {"xpath", "ref", "tag"}:
         raise CantSay
     words = [element.tag, *([_short_path(element.get("xpath"))] if "xpath" in element.attributes else [])]
     words += [plain(f"{name}:{element.get(name)}") for name in ("ref", "tag", "attribute") if element.get(name)]

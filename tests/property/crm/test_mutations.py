@@ -114,6 +114,9 @@ ODD_THINGS = [
     '<rsc_defaults><meta_attributes id="m"><nvpair id="n" name="a b" value="1"/></meta_attributes></rsc_defaults>',
     '<fencing-topology><fencing-level id="f" target="n" index="1" devices="a, b"/></fencing-topology>',
     "<fencing-topology><zz/></fencing-topology>",
+    '<acl_user id="u"><read id="x" attribute="a"/></acl_user>',
+    '<acl_user id="u"><read id="x" zz="a" tag="b"/></acl_user>',
+    '<acl_user id="u"><read id="x" tag=""/></acl_user>',
     '<primitive id="p" class="ocf" type="x"/>',
     '<tag id="t"><obj_ref id="x y"/></tag>',
 ]
