@@ -66,7 +66,7 @@ def _draft_clearings(plan: Plan) -> None:
                     clear_failcount(cluster, resource, node)
     for (_, index), resource in cluster.clearings.items():
         node = cluster.nodes[index]
-        if node.is_online and not node.is_unclean and resource.is_managed:
+        if node.is_online and not (node.is_unclean or node.is_pending) and resource.is_managed:
             clearing = plan.add(Draft(ActionKind.CLEAR_FAILCOUNT, "clear_failcount", resource, node))
             if resource.is_orphan:
                 plan.orders.append(Order(None, "", resource, "stop", ORDER, first_draft=clearing))

@@ -475,7 +475,7 @@ def _widest(resource: Resource) -> Resource:
 
 def _conclude(reading: Reading) -> None:
     cluster, resource, node = reading.cluster, reading.resource, reading.node
-    if any(op.status != STATUS_PENDING or not op.is_probe for op in resource.history[node.index]):
+    if reading.role is not Role.UNKNOWN:
         _remember_known(resource, node)
     is_running = reading.role > Role.STOPPED
     if is_running and resource.is_managed and not (node.is_online or node.is_in_maintenance):
