@@ -71,8 +71,8 @@ def schedule(cib: Cib, now: datetime) -> TransitionGraph:
     is_blocked = bool(unclean) and is_fencing and not may_act
     for primitive in primitives:
         _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act and not is_blocked, policy)
-    for name in leaving:
-        plan.add(ActionKind.SHUTDOWN, None, name, last_stops[name])
+    for name, stops in last_stops.items():
+        plan.add(ActionKind.SHUTDOWN, None, name, stops)
     return TransitionGraph(
         actions=tuple(plan.actions),
         orderings=tuple(plan.orderings),
@@ -90,6 +90,10 @@ def _place(plan, primitive, states, usable, leaving, last_stops, fences, may_act
         if not known[name]:
             probes.append(plan.add(ActionKind.MONITOR, primitive, name, [], expected_rc=7, timeout_ms=5_000))
     if any(history.get("pending") for history in known.values()):
+        # Without fencing it may run on a node that leaves as well: that one stays until this has ended.
+        for name in usable:
+            if known[name].get("active"):
+                last_stops.pop(name, None)
         return
     active = [name for name in usable if known[name].get("active")]
     plan.now[rsc] = dict.fromkeys(active, "Started")
