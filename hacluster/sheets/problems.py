@@ -38,6 +38,13 @@ READ = _error(
     "open it in the spreadsheet program and save it again",
     "表計算ソフトで開き、保存し直してください",
 )
+NOT_A_WORKBOOK = _error(
+    "not-a-workbook",
+    "the name ends in {suffix}, but this is not a workbook that can be read",
+    "拡張子は {suffix} ですが、読み込めるブックではありません",
+    "open it in the spreadsheet program and save it as xlsx; if that fails, the file is damaged: take another copy",
+    "表計算ソフトで開き、xlsx 形式で保存し直してください。開けない場合は、別の複製を使用してください",
+)
 TOO_LARGE = _error(
     "too-large",
     "the file is too large: {what} {size}, at most {limit}",

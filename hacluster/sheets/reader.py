@@ -12,14 +12,15 @@ from hacluster.cib.problems import Problem
 from hacluster.sheets.archive import Archive, BadArchiveError
 from hacluster.sheets.limits import MAX_FILE_BYTES
 from hacluster.sheets.ods_file import read_ods
-from hacluster.sheets.problems import NO_SUCH_SHEET, READ, TOO_LARGE, WHICH_SHEET
+from hacluster.sheets.problems import NO_SUCH_SHEET, NOT_A_WORKBOOK, READ, TOO_LARGE, WHICH_SHEET
 from hacluster.sheets.rows import Book, Sheet
-from hacluster.sheets.text_file import read_text_file
+from hacluster.sheets.text_file import is_text, read_text_file
 from hacluster.sheets.xls_file import read_xls
 from hacluster.sheets.xlsx_file import read_xlsx
 
 _OLE = b"\xd0\xcf\x11\xe0"
 _ZIP = b"PK\x03\x04"
+_WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".ods")
 
 
 def read_book(data: bytes, filename: str) -> Book | Problem:
@@ -31,6 +32,10 @@ def read_book(data: bytes, filename: str) -> Book | Problem:
         return _workbook(data, name, "xls")
     if data.startswith(_ZIP):
         return _workbook(data, name, "xlsx")
+    suffix = PurePath(filename).suffix.lower()
+    # Some programs save text under the name of a workbook; what is not even text was meant to be one.
+    if suffix in _WORKBOOKS and not is_text(data):
+        return NOT_A_WORKBOOK.at(name, suffix=suffix)
     return read_text_file(data, PurePath(filename).stem or "sheet")
 
 

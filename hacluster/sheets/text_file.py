@@ -17,6 +17,7 @@ from hacluster.sheets.rows import Book, Sheet
 
 _KANA = re.compile("[\u3041-\u30ff]")
 _HALF_WIDTH = re.compile("[\uff61-\uff9f]")
+_CONTROL = re.compile("[\0-\x08\x0e-\x1f\x7f-\x9f\uf8f0-\uf8f3]")
 
 
 def read_text_file(data: bytes, name: str) -> Book | Problem:
@@ -32,6 +33,12 @@ def read_text_file(data: bytes, name: str) -> Book | Problem:
         return UNCLOSED_QUOTE.at(f"{name}!A{unclosed}", line=unclosed)
     rows = _rows(text, name)
     return rows if isinstance(rows, Problem) else Book((Sheet(name, rows),), encoding)
+
+
+def is_text(data: bytes) -> bool:
+    """Whether it decodes without control characters and without what cp932 makes of the bytes it has no letter for."""
+    decoded = decode(data)
+    return decoded is not None and not _CONTROL.search(decoded[0])
 
 
 def decode(data: bytes) -> tuple[str, str] | None:
