@@ -25,9 +25,13 @@ from webui.models import Upload
 from webui.previews import Preview, preview_of
 from webui.roles import Right
 from webui.sentences import sentence
-from webui.sheetport import SheetText, cell_of, configured, read_sheet, statements_of
+from webui.sheetport import SheetText, cell_of, configured, converted, opened, statements_of
 
 _REASONS = (("reason", "en"), ("reason_ja", "ja"))
+Tell = Callable[[str], None]
+"""Hears the name of each step as it begins."""
+SHEETS_OWN = ("sheet.has-problems", "sheet.not-usable")
+"""Refusals that the sheet itself is the cause of; its page shows them."""
 SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods", ".csv")
 
 
@@ -106,43 +110,67 @@ def keep(user: Any, actor: Actor, name: str, size: int, read: Callable[[], bytes
     return commands.keep_sheet(user, actor, name, read())
 
 
-def reading_of(key: str, sheet: str = "") -> Reading:
+def check(user: Any, actor: Actor, key: str) -> str:
+    """Start the job that checks a kept sheet; gives the job's key."""
+    roles.require(user, Right.CONFIGURE)
+    name = Upload.objects.values_list("name", flat=True).get(pk=key)
+    return jobs.start("import", actor, {"upload": key, "sheet": "", "name": name})
+
+
+def _untold(step: str) -> None:
+    """For whoever waits for the end alone."""
+
+
+def reading_of(key: str, sheet: str = "", tell: Tell = _untold) -> Reading:
     upload = Upload.objects.get(pk=key)
-    return Reading(key, upload.name, read_sheet(upload.name, bytes(upload.content), sheet))
+    tell("opening")
+    text = opened(upload.name, bytes(upload.content))
+    if not isinstance(text, SheetText):
+        tell("converting")
+        text = converted(text, sheet)
+    return Reading(key, upload.name, text)
 
 
 def proposal_of(key: str, sheet: str = "") -> Proposal | Outcome:
     """The new configuration beside the running one, or why there is none."""
-    reading = reading_of(key, sheet)
+    return proposal_from(reading_of(key, sheet))
+
+
+def proposal_from(reading: Reading, tell: Tell = _untold) -> Proposal | Outcome:
     if reading.has_errors:
         return Outcome(False, "sheet.has-problems")
+    tell("validating")
     base = agent.current_cib()
     if isinstance(base, Refused):
         return Outcome.of(base)
     changed = configured(reading.text, base)
     if not isinstance(changed, Cib):
         return not_usable(changed)
-    return proposal_for(reading.name, base, changed, reading.text.crm_text)
+    return proposal_for(reading.name, base, changed, reading.text.crm_text, tell)
 
 
-def not_usable(problems: Iterable[Problem]) -> Outcome:
+def not_usable(problems: Iterable[Problem], code: str = "sheet.not-usable") -> Outcome:
     """Refused because of these problems, told in both languages."""
     found = list(problems)
     reasons = {name: "; ".join(problem.line(language) for problem in found) for name, language in _REASONS}
-    return Outcome(False, "sheet.not-usable", reasons)
+    return Outcome(False, code, reasons)
 
 
-def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str) -> Proposal:
+def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str, tell: Tell = _untold) -> Proposal:
     """What a configuration would change, do and break, whoever wants it."""
+    found = checked(base, changed)
+    tell("comparing")
+    different = tuple(differences(base.configuration, changed.configuration))
+    tell("simulating")
     return Proposal(
         name=name,
         base=base,
         changed=changed,
         crm_text=crm_text,
         xml=to_xml(changed.configuration),
-        differences=tuple(differences(base.configuration, changed.configuration)),
+        differences=different,
         preview=preview_of(base, changed),
-        checked=checked(base, changed),
+        checked=found,
     )
 
 

@@ -27,6 +27,12 @@ _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
 
 LINES = {
     "reading": noop("Reading the sheet"),
+    "opening": noop("Reading the file %(name)s"),
+    "converting": noop("Converting its tables into a configuration"),
+    "validating": noop("Validating the configuration"),
+    "comparing": noop("Comparing it with the running configuration"),
+    "simulating": noop("Simulating what the cluster would do"),
+    "checked": noop("Checked: %(errors)s errors, %(warnings)s warnings"),
     "simulated": noop("Simulated: %(n)s changes"),
     "sending": noop("Handing the configuration to the cluster (based on %(version)s)"),
     "accepted": noop("Every member has version %(version)s on disk"),

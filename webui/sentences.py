@@ -46,6 +46,7 @@ OUTCOMES = {
     "sheet.too-large": noop("The file is larger than the %(limit)s MB a sheet may have."),
     "sheet.empty": noop("Choose a file."),
     "sheet.bad-name": noop("The file is neither xlsx, xls, ods nor csv."),
+    "sheet.not-readable": noop("The file can't be read. %(reason)s"),
     "sheet.has-problems": noop("The sheet has problems; nothing was changed."),
     "sheet.not-usable": noop("The configuration can't be applied: %(reason)s"),
     "revision.unknown": noop("There is no such revision."),

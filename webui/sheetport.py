@@ -14,7 +14,9 @@ from hacluster.cib.problems import Problem
 from hacluster.cib.rollback import CLUSTERS_OWN
 from hacluster.crm.parser import parse
 from hacluster.crm.printer import statements
-from hacluster.sheets.convert import convert_book
+from hacluster.sheets.convert import convert_read
+from hacluster.sheets.reader import read_book
+from hacluster.sheets.rows import Book
 
 NODES_OWN = ("standby", "maintenance")
 REPLACED = ("resources", "constraints", "rsc_defaults", "op_defaults", "fencing-topology", "tags", "alerts", "acls")
@@ -30,10 +32,21 @@ class SheetText:
     crm_text: str
     problems: tuple[Problem, ...]
 
+    @property
+    def is_unreadable(self) -> bool:
+        """No worksheet came out of the file."""
+        return not self.sheets
 
-def read_sheet(name: str, content: bytes, sheet: str) -> SheetText:
+
+def opened(name: str, content: bytes) -> Book | SheetText:
+    """The file's worksheets, or the problem that keeps it from being read."""
+    book = read_book(content, name)
+    return SheetText("", (), (), "", (book,)) if isinstance(book, Problem) else book
+
+
+def converted(book: Book, sheet: str) -> SheetText:
     """The chosen worksheet; "" is the one that is filled, and a problem says so when there are several."""
-    result = convert_book(content, name, sheet or None)
+    result = convert_read(book, sheet or None)
     return SheetText(result.sheet, result.filled_sheets or result.sheets, result.rows, result.crm_text, result.problems)
 
 

@@ -1,4 +1,4 @@
-"""Long work, as Celery tasks: apply a sheet, fence a node.
+"""Long work, as Celery tasks: check a sheet, apply it, fence a node.
 
 Reads a `Job`; asks the agent and follows the transition; writes the job's progress. The same functions run in a Celery
 worker (with Redis) and in a thread of the console (without).
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable
 
 from celery import shared_task
@@ -21,6 +22,7 @@ from webui.models import Job, Revision
 
 SETTLE_S = 180
 QUIET_S = 3.0
+IMPORT_STEPS = ("opening", "converting", "validating", "comparing", "simulating")
 
 
 @shared_task(name="webui.run_job")
@@ -100,6 +102,31 @@ def _apply(job: Job) -> None:
     jobs.finish(job, True, revision=revision, version=str(reply.version))
 
 
+def _import(job: Job) -> None:
+    """Check an uploaded sheet. What is wrong inside of it is a result, which the sheet's page shows."""
+    from webui import imports
+
+    def tell(step: str) -> None:
+        jobs.report(job, step, done=IMPORT_STEPS.index(step), total=len(IMPORT_STEPS), name=job.request["name"])
+
+    reading = imports.reading_of(job.request["upload"], job.request["sheet"], tell)
+    if reading.text.is_unreadable:
+        _fail(job, imports.not_usable(reading.text.problems, "sheet.not-readable"))
+        return
+    found = reading.text.problems
+    proposal = imports.proposal_from(reading, tell)
+    if isinstance(proposal, commands.Outcome) and proposal.code not in imports.SHEETS_OWN:
+        _fail(job, proposal)
+        return
+    if isinstance(proposal, imports.Proposal):
+        found = (*found, *proposal.checked.problems)
+    counted = Counter(problem.severity.value for problem in found)
+    jobs.report(job, "checked", done=len(IMPORT_STEPS), errors=counted["error"], warnings=counted["warning"])
+    if isinstance(proposal, imports.Proposal):
+        jobs.report(job, "simulated", n=len(proposal.preview.changes))
+    jobs.finish(job, True)
+
+
 def _configuration_version(version: messages.CibVersion) -> str:
     return f"{version.admin_epoch}.{version.epoch}"
 
@@ -110,11 +137,15 @@ def _refusal_of(reply: messages.Reply) -> commands.Outcome:
     return commands.Outcome(False, "agent.answer", {"reason": type(reply).__name__})
 
 
-def _refuse(job: Job, actor: commands.Actor, refusal: commands.Outcome) -> None:
+def _fail(job: Job, refusal: commands.Outcome) -> None:
     jobs.report(job, "refused", code=refusal.code, **refusal.fields)
+    jobs.finish(job, False, code=refusal.code, reason=refusal.fields.get("reason", refusal.code))
+
+
+def _refuse(job: Job, actor: commands.Actor, refusal: commands.Outcome) -> None:
     detail = {"outcome": refusal.code, **refusal.fields}
     commands.audit(actor, "sheet.applied", target=_wanted(job), result="refused", detail=detail)
-    jobs.finish(job, False, code=refusal.code, reason=refusal.fields.get("reason", refusal.code))
+    _fail(job, refusal)
 
 
 def _wanted(job: Job) -> str:
@@ -186,4 +217,4 @@ def _busy(shown: list[TransitionProgress]) -> bool:
     return bool(shown) and shown[-1].state in ("running", "waiting")
 
 
-_WORK = {"apply": _apply, "fence": _fence}
+_WORK = {"import": _import, "apply": _apply, "fence": _fence}

@@ -25,10 +25,10 @@ from hacluster.sheets.resources import (
     read_resources,
     read_topology,
 )
-from hacluster.sheets.rows import Cell, Sheet
+from hacluster.sheets.rows import Book, Cell, Sheet
 from hacluster.sheets.tables import SheetTable, split_tables
 
-__all__ = ["Options", "SheetResult", "convert_book", "convert_sheet"]
+__all__ = ["Options", "SheetResult", "convert_book", "convert_read", "convert_sheet"]
 
 
 class SheetResult(msgspec.Struct, frozen=True):
@@ -70,6 +70,11 @@ def convert_book(data: bytes, filename: str, sheet: str | None = None, options: 
     book = read_book(data, filename)
     if isinstance(book, Problem):
         return SheetResult("", (book,))
+    return convert_read(book, sheet, options)
+
+
+def convert_read(book: Book, sheet: str | None = None, options: Options | None = None) -> SheetResult:
+    """Convert one worksheet of a book that has been read."""
     names = tuple(found.name for found in book.sheets)
     filled = tuple(found.name for found in book.sheets if found.looks_filled)
     chosen = choose_sheet(book, sheet)

@@ -17,9 +17,12 @@ export function showJob(message) {
 
 const place = document.querySelector("[data-job]");
 if (place && !["done", "failed"].includes(place.dataset.state)) {
-  const timer = setInterval(async () => {
+  // The work may have ended between the page and the websocket: the first look is at once.
+  const look = async () => {
     const answer = await fetch(`/api/v1/jobs/${encodeURIComponent(place.dataset.job)}?lang=${document.body.dataset.lang}`);
     if (answer.ok) showJob(await answer.json());
     if (["done", "failed"].includes(place.dataset.state)) clearInterval(timer);
-  }, 1000);
+  };
+  const timer = setInterval(look, 1000);
+  look();
 }

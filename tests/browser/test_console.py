@@ -226,6 +226,27 @@ def test_a_bad_sheet_shows_all_its_problems_and_marks_the_cells(page_in):
     assert download.value.suggested_filename == "annotated.xlsx"
 
 
+def test_a_file_that_is_no_workbook_is_refused_with_a_way_back(page_in):
+    page = page_in("/sheets/")
+    page.set_input_files("[type=file]", {"name": "a.xlsx", "mimeType": "", "buffer": random.Random(7).randbytes(4096)})
+    page.click("button.primary")
+    expect(page.locator("[data-job]")).to_have_attribute("data-state", "failed")
+    expect(page.locator("[data-lines]")).to_contain_text("a.xlsx: the name ends in .xlsx, but this is not a workbook")
+    page.reload()
+    expect(page.locator("[data-lines]")).to_contain_text("not a workbook that can be read")
+    page.click(".job a.primary")
+    expect(page.locator("[type=file]")).to_be_visible()
+
+
+def test_a_sheet_is_checked_without_script_too(console, chromium, logged_in, cluster):
+    context = chromium.new_context(storage_state=logged_in, locale="en-US", java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{console.url}/sheets/")
+    upload(page, GOOD)
+    expect(page.locator(".diff-removed", has_text="clone clnPingd")).to_be_visible(timeout=15_000)
+    context.close()
+
+
 def test_a_good_sheet_is_compared_simulated_and_applied_with_progress(page_in, cluster):
     page = page_in("/sheets/")
     upload(page, GOOD)

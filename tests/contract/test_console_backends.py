@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from http.cookiejar import CookieJar
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 
@@ -30,13 +30,32 @@ from tests.sheets_for_tests import GOOD
 PATIENCE_S = 40
 
 
+def _form(name: str, content: str) -> tuple[bytes, str]:
+    """Body and kind of a form with one file."""
+    edge = uuid.uuid4().hex
+    head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
+    return f"{head}{content}\r\n--{edge}--\r\n".encode(), f"multipart/form-data; boundary={edge}"
+
+
+class Ways(urllib.request.HTTPRedirectHandler):
+    """Remembers where the console sent the script on to."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def redirect_request(self, *given: Any) -> urllib.request.Request | None:
+        self.taken.append(urlsplit(given[-1]).path)
+        return super().redirect_request(*given)
+
+
 class Script:
     """What a script does: logs in over HTTP and uses the API."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self.jar = CookieJar()
-        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar))
+        self.ways = Ways()
+        self.opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), self.ways)
         self.opener.open(f"{url}/login/").read()
         form = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": self.token, "next": "/"}
         self._send("/login/", urlencode(form).encode(), "application/x-www-form-urlencoded")
@@ -59,10 +78,12 @@ class Script:
         return json.loads(self._send(f"/api/v1{path}", data, "application/json"))
 
     def upload(self, name: str, content: str) -> Any:
-        edge = uuid.uuid4().hex
-        head = f'--{edge}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'
-        body = f"{head}{content}\r\n--{edge}--\r\n".encode()
-        return json.loads(self._send("/api/v1/sheets", body, f"multipart/form-data; boundary={edge}"))
+        return json.loads(self._send("/api/v1/sheets", *_form(name, content)))
+
+    def upload_by_form(self, name: str, content: str) -> str:
+        """As a page does, without script: the key of the job that checks the sheet."""
+        self._send("/sheets/", *_form(name, content))
+        return next(path.split("/")[2] for path in self.ways.taken if path.startswith("/jobs/"))
 
     def apply(self, told: Any) -> Any:
         order = {name: told[name] for name in ("based_on", "digest", "typed")}
@@ -134,6 +155,15 @@ def test_a_sheet_is_uploaded_and_applied_by_a_script(setting, script):
     assert ended["result"]["by"] == ("worker" if setting.redis else "console")
     assert setting.agent.cib.section("resources").by_id("clnPingd") is None
     assert script.call("/revisions")[0]["source"] == "demo.csv"
+
+
+def test_an_uploaded_sheet_is_checked_as_long_work_and_its_job_leads_to_the_sheet(setting, script):
+    ended = script.result(job := script.upload_by_form("demo.csv", GOOD))
+    assert (ended["state"], ended["result"]["by"]) == ("done", "worker" if setting.redis else "console"), ended
+    assert ended["lines"][0] == "Reading the file demo.csv"
+    assert (ended["done"], ended["total"]) == (5, 5)
+    with script.opener.open(f"{setting.url}/jobs/{job}/") as page:
+        assert urlsplit(page.url).path.startswith("/sheets/")
 
 
 def test_a_node_is_fenced_as_long_work_and_its_end_is_in_the_audit_trail(setting, script):

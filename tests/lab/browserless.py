@@ -27,6 +27,7 @@ class Operator:
         """Upload, look at the reading, apply what was shown; the page of the job that was begun."""
         page, _ = self._open("/sheets/")
         page, where = self._upload("/sheets/", hidden(page), sheet)
+        page, where = self._followed(page, where, timeout_s)
         path = urllib.parse.urlsplit(where).path
         apply = re.search(r'action="([^"]*/apply/)"(.*?)</form>', page, re.DOTALL)
         if apply is None:
@@ -39,6 +40,16 @@ class Operator:
         if "/jobs/" not in where:
             raise RuntimeError(f"{sheet.name} was refused: {words(page)}")
         return path
+
+    def _followed(self, page: str, where: str, timeout_s: float) -> tuple[str, str]:
+        """The page that a job ends on: asked for again until then, as a browser without script does."""
+        deadline = time.monotonic() + timeout_s
+        while 'http-equiv="refresh"' in page:
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"not checked within {timeout_s:.0f} s: {words(page)}")
+            time.sleep(0.2)
+            page, where = self._open(urllib.parse.urlsplit(where).path)
+        return page, where
 
     def _open(self, path: str, data: bytes | None = None, kind: str = "") -> tuple[str, str]:
         request = urllib.request.Request(self._url + path, data)

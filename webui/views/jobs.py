@@ -1,9 +1,9 @@
-"""Long work and its progress."""
+"""Long work and its progress; a sheet that has been checked is shown on its own page."""
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 
-from webui import jobs
+from webui import jobs, roles
 from webui.models import Job
 from webui.roles import Right, needs
 
@@ -11,8 +11,19 @@ from webui.roles import Right, needs
 @needs(Right.SEE)
 def page(request: HttpRequest, key: str) -> HttpResponse:
     job = get_object_or_404(Job, pk=key)
+    is_import = job.kind == "import"
+    # Every later look, a reload and another browser come to the sheet too; it is not for whoever may only see.
+    if is_import and job.state == Job.State.DONE and roles.may(request.user, Right.CONFIGURE):
+        return redirect("sheet", key=job.request["upload"])
     return render(
         request,
         "job.html",
-        {"job": job, "lines": jobs.lines(job), "done": job.result.get("done", 0), "total": job.result.get("total", 4)},
+        {
+            "job": job,
+            "is_import": is_import,
+            "is_over": job.state in (Job.State.DONE, Job.State.FAILED),
+            "lines": jobs.lines(job),
+            "done": job.result.get("done", 0),
+            "total": job.result.get("total", 4),
+        },
     )

@@ -39,7 +39,7 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if isinstance(kept, Outcome):
         messages.error(request, sentence(kept.code, kept.fields))
         return redirect("sheets")
-    return redirect("sheet", key=kept)
+    return redirect("job", key=imports.check(request.user, Actor.of(request), kept))
 
 
 @needs(Right.CONFIGURE)
@@ -78,7 +78,7 @@ def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int 
     context = {"reading": read, "problems": problems, "grid": _grid(read, problems), "refusal": refusal}
     context["errors"] = sum(each["severity"] == "error" for each in problems)
     if not read.has_errors:
-        proposal = imports.proposal_of(key, sheet)
+        proposal = imports.proposal_from(read)
         if isinstance(proposal, Outcome):
             context["refusal"] = refusal or sentence(proposal.code, proposal.fields)
         else:

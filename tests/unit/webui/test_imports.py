@@ -205,6 +205,76 @@ def test_a_script_uploads_and_applies_over_http(agent, users, browser_of, by_han
     assert client.get("/api/v1/jobs/a-script").json()["state"] == "done"
 
 
+def post_sheet(client, content, name="demo.csv"):
+    file = BytesIO(content)
+    file.name = name
+    return client.post("/sheets/", {"file": file})
+
+
+def test_an_upload_is_checked_as_a_job_that_goes_on_to_the_sheet(agent, browser_of, by_hand):
+    client = browser_of("admin")
+    answer = post_sheet(client, GOOD.encode())
+    job = Job.objects.get(kind="import")
+    assert answer.url == f"/jobs/{job.key}/"
+    waiting = client.get(answer.url).text
+    assert 'http-equiv="refresh"' in waiting
+    assert f'href="/sheets/{job.request["upload"]}/"' in waiting
+    assert [each for each in agent.asked if isinstance(each, AgentActionRun)] == []
+    tasks.run_job(job.key)
+    for looking in (client, browser_of("admin")):
+        assert looking.get(answer.url).url == f"/sheets/{job.request['upload']}/"
+    steps = [step["code"] for step in Job.objects.get(pk=job.key).steps]
+    assert steps == [*tasks.IMPORT_STEPS, "checked", "simulated"]
+
+
+def test_each_step_of_a_check_is_told_as_it_begins(browser_of, by_hand, monkeypatch):
+    told = []
+    monkeypatch.setattr(jobs.relay, "publish", lambda key: told.append(jobs.payload_of(key, "ja")))
+    post_sheet(browser_of("admin"), GOOD.encode())
+    tasks.run_job(Job.objects.get(kind="import").key)
+    assert [each["done"] for each in told] == [0, 0, 1, 2, 3, 4, 5, 5, 5]
+    assert "demo.csv を読み込んでいます" in told[1]["lines"][-1]
+
+
+def test_a_sheet_with_problems_is_checked_and_goes_on_to_its_cells(browser_of, by_hand):
+    client = browser_of("admin")
+    answer = post_sheet(client, BAD.encode())
+    tasks.run_job(Job.objects.get(kind="import").key)
+    assert 'data-cell="C4"' in client.get(answer.url, follow=True).text
+    assert [step["code"] for step in Job.objects.get().steps] == ["opening", "converting", "checked"]
+
+
+def test_a_file_that_is_no_workbook_fails_its_check_with_a_cure_and_a_way_back(browser_of, by_hand):
+    client = browser_of("admin")
+    answer = post_sheet(client, bytes(range(256)) * 4, "demo.xlsx")
+    tasks.run_job(Job.objects.get(kind="import").key)
+    page = client.get(answer.url)
+    assert page.status_code == 200
+    assert "demo.xlsx: the name ends in .xlsx, but this is not a workbook that can be read (open it" in page.text
+    assert 'class="button primary" href="/sheets/"' in page.text
+    assert 'http-equiv="refresh"' not in page.text
+    japanese = client.get(answer.url, headers={"accept-language": "ja"}).text
+    assert "読み込めるブックではありません（表計算ソフトで開き" in japanese
+
+
+def test_a_check_without_an_agent_fails_and_leaves_the_sheet(agent, browser_of, by_hand):
+    client = browser_of("admin")
+    answer = post_sheet(client, GOOD.encode())
+    agent.stop()
+    tasks.run_job(Job.objects.get(kind="import").key)
+    page = client.get(answer.url).text
+    assert "The agent of this node does not answer" in page
+    assert f'href="/sheets/{Job.objects.get().request["upload"]}/"' in page
+
+
+def test_a_viewer_sees_how_a_check_goes_and_not_the_sheet(browser_of, by_hand):
+    answer = post_sheet(browser_of("admin"), GOOD.encode())
+    tasks.run_job(Job.objects.get(kind="import").key)
+    page = browser_of("viewer").get(answer.url)
+    assert page.status_code == 200
+    assert 'href="/sheets/' + Job.objects.get().request["upload"] not in page.text
+
+
 def test_the_running_configuration_comes_as_a_workbook_for_those_who_may_configure(browser_of):
     answer = browser_of("admin").get("/sheets/running.xlsx")
     assert answer["Content-Disposition"] == 'attachment; filename="cluster.xlsx"'

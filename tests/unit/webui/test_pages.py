@@ -11,7 +11,7 @@ from hacluster.protocol.messages import CibChange, FenceNode
 from hacluster.urls import urlpatterns
 from webui import commands
 from webui.commands import Actor
-from webui.models import Revision
+from webui.models import Job, Revision
 from webui.roles import NEEDED, Right, Role
 
 OPEN_TO_ALL = {"login", "logout", "set_language", "healthz", "metrics"}
@@ -65,6 +65,7 @@ def test_only_an_administrator_uploads(role, browser_of, tmp_path):
     file = BytesIO(b"x")
     file.name = "demo.csv"
     assert browser_of(role).post("/sheets/", {"file": file}).status_code == 403
+    assert not Job.objects.exists()
 
 
 def test_a_viewer_sees_no_action(browser_of):
