@@ -385,7 +385,7 @@ class Join(Machine):
     def _silent(self, event: PeerLost | PeerLeft) -> None:
         if isinstance(event, PeerLost) and event.restarts_as:
             self._restarting.add(event.peer)
-            self.set_timer(f"restart {event.peer}", self.here.settings.dc_deadtime_ms)
+            self.set_timer(f"restart {event.peer}", self.here.settings.restart_ms)
         else:
             self._restarting.discard(event.peer)
         self._tell_lost(event.peer)

@@ -33,6 +33,9 @@ def made_up_id(name: str) -> str:
     return str(int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") >> 1 or 1)
 
 
+RESTART_MS_MIN = 3_000
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """What the operator decided about this node, as far as the machines care."""
@@ -49,6 +52,8 @@ class Settings:
     """How long a candidate waits for the votes of peers that it hears."""
     dc_deadtime_ms: int = 3_000
     """How long a node waits for the offer of a DC that it was told of."""
+    restart_ms: int = RESTART_MS_MIN
+    """How long the DC waits for a node whose agent began anew; not shorter than any other silence may be (deadtime)."""
     join_timeout_ms: int = 10_000
     """How long the DC waits for a node that it hears to become a member before it decides without it."""
     wait_for_all: bool = False

@@ -35,7 +35,7 @@ from nodeagent import config
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
 from nodeagent.machines.node import Node
-from nodeagent.machines.situation import Settings
+from nodeagent.machines.situation import RESTART_MS_MIN, Settings
 from nodeagent.shell.api import Access, Door
 from nodeagent.shell.disk import Disk
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
@@ -397,6 +397,7 @@ def _machine_settings(settings: config.Settings) -> Settings:
         cluster=settings.cluster,
         engine=settings.engine.value,
         initdead_ms=settings.initdead_ms,
+        restart_ms=max(RESTART_MS_MIN, settings.deadtime_ms),
         wait_for_all=settings.wait_for_all,
         tie_breaker=settings.tie_breaker.kind if settings.tie_breaker is not None else "",
     )

@@ -196,7 +196,10 @@ class Breeze(Weather):
             super()._leave()
 
     def _restart_agent(self) -> None:
-        self._host().crash_agent(self.world.times.deadtime_ms // self.luck.choice([3, 10, 50]))
+        """Not twice before the others have it back: who is gone for longer than deadtime in all may be fenced."""
+        host = self._host()
+        if all(host.name in other.node.here.view.members for other in self.world.hosts.values() if other.node):
+            host.crash_agent(self.world.times.deadtime_ms // self.luck.choice([3, 10, 50]))
 
     def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
         ms, rc, effect = super().agent(host, spec)

@@ -23,7 +23,7 @@ from nodeagent.machines.journal import hash_of, line_of
 from nodeagent.machines.liveness import Liveness
 from nodeagent.machines.node import Node
 from nodeagent.machines.retention import Rule, plan
-from nodeagent.machines.situation import Restored, Settings
+from nodeagent.machines.situation import RESTART_MS_MIN, Restored, Settings
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -134,6 +134,7 @@ class Host:
             node=self.name,
             nodes=tuple(world.names),
             initdead_ms=world.times.initdead_ms,
+            restart_ms=max(RESTART_MS_MIN, world.times.deadtime_ms),
             wait_for_all=world.wait_for_all,
             tie_breaker=world.tie_breaker.kind,
             journal_compact_every_ms=COMPACT_EVERY_MS,
@@ -349,6 +350,9 @@ class Host:
                 world.judges.stopped(self)
                 self.send_heartbeat()
                 self.is_up, self.node, self.life, self.runtime = False, None, self.life + 1, b""
+                if world.faults.is_over:
+                    # It left later than planned; who planned it starts it again.
+                    world.boot_later(self)
             case order.FailAgent(reason):
                 self.fail_agent(reason)
             case order.RebootSelf(reason):
