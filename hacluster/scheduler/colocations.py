@@ -421,10 +421,11 @@ class Wishes:
         if not clone.is_assigned:
             return
         if clone.is_promotable and colocation.primary_role >= Role.UNPROMOTED:
-            if dependent.is_assigned:
-                self._follow_promoted_in_role(dependent, clone, colocation)
-            else:
+            if not dependent.is_assigned:
                 self._follow_promoted(dependent, clone, colocation)
+            elif colocation.dependent_role is Role.PROMOTED:
+                # Where both have their nodes, only a wish for the promoted role still says something about roles.
+                self._follow_promoted_in_role(dependent, clone, colocation)
             return
         mine = dependent.clone
         if mine is not None and mine.is_interleaved and _may_interleave(mine, clone):

@@ -16,6 +16,7 @@ LONELY_MONITOR = "2.1.5 sends the recurring monitor of a resource whose start ca
 BLOCKED = "2.1.5 puts another instance beside one that is blocked"
 TWICE = "2.1.5 starts an instance on a node that has one already"
 UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group that nobody may touch"
+OPTIONAL_PROMOTION = "2.1.5 counts no optional colocation of the promoted role for instances that are everywhere"
 
 
 def explained(cib: Cib, graph: TransitionGraph, theirs: Iterable[str], words: list[str]) -> str | None:
@@ -45,7 +46,9 @@ def _reason(
         return TWICE
     if members & {name.partition(":")[0] for name in graph.blocked}:
         return BLOCKED
-    return UNMANAGED_PROMOTED if _has_unmanaged_promoted(cib, graph, clone, members) else None
+    if _has_unmanaged_promoted(cib, graph, clone, members):
+        return UNMANAGED_PROMOTED
+    return OPTIONAL_PROMOTION if _is_promoted_with_something(cib, clone, members, words) else None
 
 
 def _only_monitors_without_starts(graph: TransitionGraph, theirs: set[str], words: list[str]) -> bool:
@@ -106,6 +109,24 @@ def _is_twice_there(graph: TransitionGraph, members: set[str], theirs: set[str],
         if sign == "-" and task == "start" and name in members and is_there and f"stop {name} {node}" not in theirs:
             return True
     return False
+
+
+def _is_promoted_with_something(cib: Cib, clone: str, members: set[str], words: list[str]) -> bool:
+    """Another instance is promoted, of a clone that has one for each node and whose promotion a colocation prefers."""
+    whole = cib.section("resources").by_id(clone)
+    if whole is None or not any(word.split()[1] == "promote" and word.split()[2] in members for word in words):
+        return False
+    limits = [int(pair.get("value")) for pair in whole.walk() if pair.get("name") == "clone-max"]
+    if any(limit < len(list(cib.section("nodes").all("node"))) for limit in limits):
+        return False
+    # Where its promoted role is tied in another way too, that may be the reason.
+    tied = [
+        one.get("rsc") == clone and one.get("score").isdigit()
+        for one in cib.section("constraints").all("rsc_colocation")
+        if (one.get("rsc"), one.get("rsc-role")) == (clone, "Promoted")
+        or (one.get("with-rsc"), one.get("with-rsc-role")) == (clone, "Promoted")
+    ]
+    return bool(tied) and all(tied)
 
 
 def _has_unmanaged_promoted(cib: Cib, graph: TransitionGraph, clone: str, members: set[str]) -> bool:
