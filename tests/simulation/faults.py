@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 WATCHED_EFFECTS = (order.PersistTerm, order.PersistCib, order.Send, order.RunOperation, order.Schedule)
 LINKS = ("eth1", "eth2")
+LEAVE_MS = 30_000
+"""After so long whoever left in order is started again."""
 Fault = Callable[[], None]
 
 
@@ -132,7 +134,7 @@ class Weather(Peace):
         host = self._host()
         if host.is_up:
             host.step(StopRequested())
-            self.world.at(self.world.now_ms + 30_000, host.boot)
+            self.world.at(self.world.now_ms + LEAVE_MS, host.boot)
 
     # Operators
 
@@ -160,6 +162,7 @@ class Breeze(Weather):
         self.lan = self.luck.choice(LINKS)
         self.jitter_ms = self.luck.choice([2, 20])
         self.duplication = self.luck.choice([0.0, 0.05])
+        self._next_leave_ms = 0
         self.slow_agents = self.luck.choice([0.0, 0.3])
 
     def kinds(self) -> list[Fault]:
@@ -192,7 +195,8 @@ class Breeze(Weather):
 
     def _leave(self) -> None:
         """One at a time: when half of the nodes are away, quorum is lost, and that may be a cause."""
-        if all(host.is_up for host in self.world.hosts.values()):
+        if all(host.is_up for host in self.world.hosts.values()) and self.world.now_ms >= self._next_leave_ms:
+            self._next_leave_ms = self.world.now_ms + LEAVE_MS
             super()._leave()
 
     def _restart_agent(self) -> None:
