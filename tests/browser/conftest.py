@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
 PASSWORD = "correct horse battery"
 START_S = 40
+PATIENCE_MS = 30_000
+"""How long a test waits for what must come; a busy machine is slow, and no test is about that."""
 
 
 @dataclass
@@ -72,6 +74,13 @@ def end(process: subprocess.Popen[bytes]) -> None:
         process.wait(15)
     except subprocess.TimeoutExpired:
         process.kill()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _patient() -> None:
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE_MS)
 
 
 @pytest.fixture(scope="session")
@@ -135,7 +144,7 @@ def page_in(console, cluster, chromium, logged_in):
         )
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(10_000)
+        page.set_default_timeout(PATIENCE_MS)
         page.complaints = []
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("console", lambda said: page.complaints.append(said.text) if "Content Security" in said.text else None)
