@@ -149,7 +149,8 @@ def page_in(console, cluster, chromium, logged_in):
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.on("console", lambda said: page.complaints.append(said.text) if "Content Security" in said.text else None)
         page.goto(console.url + path)
-        page.wait_for_function("document.body.dataset.seq && !document.documentElement.classList.contains('is-stale')")
+        # A selector, since the page's own policy forbids the evaluation of a string.
+        page.wait_for_selector('html:not(.is-stale) body[data-seq]:not([data-seq=""])')
         return page
 
     yield open_page
