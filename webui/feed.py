@@ -79,6 +79,7 @@ class Feed:
         self._transition: TransitionProgress | None = None
         self._events: deque[EventRecord] = deque(maxlen=EVENTS_KEPT)
         self.heard = 0
+        self._answers = False
         self._dirty = asyncio.Event()
 
     # ------------------------------------------------------------ life
@@ -237,8 +238,9 @@ class Feed:
         return list(enumerate(newest, self.heard - missed + 1))
 
     def _hear(self) -> None:
-        if not self.view.live:
+        if not self._answers:
             self._dirty.set()
+        self._answers = True
         self.view = replace(self.view, heard_at_ms=_now_ms())
 
     def _replace(self, document: messages.CibDocument) -> None:
@@ -273,6 +275,7 @@ class Feed:
             self.mark_seen(marks)
 
     def _lose(self, sentence: str) -> None:
+        self._answers = False
         self.view = replace(self.view, seq=self.view.seq + 1, live=False, trouble=sentence)
         self.tell("view", self.view)
 
@@ -292,14 +295,15 @@ class Feed:
         picture = picture_of(self._cib, self._info, self._transition)
         self.view = View(
             seq=self.view.seq + 1,
-            live=True,
-            heard_at_ms=_now_ms(),
+            live=self._answers,
+            heard_at_ms=self.view.heard_at_ms,
             cib=self._cib,
             info=self._info,
             picture=picture,
             events=tuple(self._events),
             heard=self.heard,
             structure=wording.structure_of(picture),
+            trouble="" if self._answers else self.view.trouble,
         )
         self.tell("view", self.view)
 

@@ -84,6 +84,20 @@ async def test_an_agent_that_ends_is_noticed_and_its_return_too(agent):
         await until(lambda: a_feed.view.live)
 
 
+async def test_a_picture_painted_anew_while_the_agent_is_gone_stays_stale(agent):
+    async with following(Feed()) as a_feed:
+        agent.stop()
+        await until(lambda: not a_feed.view.live)
+        before = a_feed.view
+        a_feed.mark_seen(frozenset({"a problem"}))
+        await until(lambda: a_feed.view.seq > before.seq)
+        assert (a_feed.view.live, a_feed.view.heard_at_ms, a_feed.view.trouble) == (
+            False,
+            before.heard_at_ms,
+            before.trouble,
+        )
+
+
 async def test_a_silent_agent_counts_as_gone_after_two_beats(agent):
     async with following(Feed()) as a_feed:
         agent.is_silent = True
