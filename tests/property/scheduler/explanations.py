@@ -16,6 +16,7 @@ LONELY_MONITOR = "2.1.5 sends the recurring monitor of a resource whose start ca
 BLOCKED = "2.1.5 puts another instance beside one that is blocked"
 TWICE = "2.1.5 starts an instance on a node that has one already"
 UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group that nobody may touch"
+ABORTS = "2.1.5 ends on one of its own assertions"
 OPTIONAL_PROMOTION = "2.1.5 counts no optional colocation of the promoted role for instances that are everywhere"
 
 

@@ -7,11 +7,13 @@ import pytest
 from hacluster.scheduler.schedule import schedule
 from tests.property.scheduler.against_peer import PEER, difference
 from tests.property.scheduler.clusters import NOW, cluster
-from tests.property.scheduler.explanations import MOVES, explained
+from tests.property.scheduler.explanations import ABORTS, MOVES, explained
 
 SEEDS = range(1, 61)
 MOVING = 92
 """A seed on which 2.1.5 moves instances."""
+ABORTING = 8407
+"""A seed on which 2.1.5 ends on an assertion of its own."""
 
 
 @pytest.mark.skipif(PEER is None, reason="crm_simulate (pacemaker-cli-utils) is not installed")
@@ -32,3 +34,8 @@ def test_an_explanation_accounts_for_every_difference() -> None:
     graph = schedule(cib, NOW)
     assert explained(cib, graph, [], ["- start nobody node1"]) is None
     assert explained(cib, graph, [], ["- fence node1 reboot"]) is None
+
+
+@pytest.mark.skipif(PEER is None, reason="crm_simulate (pacemaker-cli-utils) is not installed")
+def test_a_peer_that_aborts_is_told_as_such() -> None:
+    assert difference(ABORTING) == (["- abort"], ABORTS)
