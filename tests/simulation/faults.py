@@ -316,12 +316,14 @@ class Storm(Weather):
     def _corrupt_file(self) -> None:
         """A bad sector, found at the next start."""
         host = self._host()
-        if self.luck.random() < 0.5:
+        is_of_the_cib = self.luck.random() < 0.5
+        # What was on its way to the file is lost with it.
+        host.crash("power cut that damages a file")
+        if is_of_the_cib:
             host.disk.is_damaged = True
         else:
             host.disk.journal, host.disk.journal_origin = {}, ""
             self.world.judges.lost_journal(self.world)
-        host.crash("power cut that damages a file")
         self.world.boot_later(host)
 
     # Agents and devices
