@@ -364,6 +364,15 @@ CIB_DAMAGED = _kind(
     "構成ファイル {file} が破損しています。版 {version} を使用します。",
     _critical,
 )
+JOURNAL_FORKED = _kind(
+    "journal.forked",
+    _E,
+    "The journal of {origin} is another one at {node} after entry {seq}: a database was put back from an old copy. "
+    "Stop the agent of that node, remove its journal.sqlite3 and start it; the other nodes have what it held.",
+    "{origin} のジャーナルがエントリ {seq} 以降 {node} と異なります（古いコピーから復元された可能性があります）。"
+    "復元したノードのエージェントを停止し、journal.sqlite3 を削除して起動してください。内容は他ノードにあります。",
+    _critical,
+)
 DISK_FULL = _kind(
     "storage.failed",
     _E,

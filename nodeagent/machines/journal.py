@@ -6,12 +6,14 @@ the heads are held.
 
 Invariant: an origin numbers its entries without a gap, each carries the hash of the one before, and an entry is
 answered for only when it is on the disk. Only the origin's own checkpoint makes holes in what others hold of it. So two
-journals differ only in how far they are.
+journals differ only in how far they are. An origin is one database, not one node: whoever begins anew takes a name that
+nobody had, so that no number is given twice.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -26,6 +28,14 @@ from nodeagent.machines.situation import Machine, Restored, Situation, on, on_me
 
 TRY_AGAIN_MS = 5_000
 AGAIN, COMPACT = "again", "compact"
+
+
+def new_origin(node: str, luck: random.Random) -> str:
+    """The name under which a new database of this node counts.
+
+    Drawn by lot: whoever lost the whole disk knows neither how often it has lived nor, perhaps, the time.
+    """
+    return f"{node}.{luck.getrandbits(64):016x}"
 
 
 def hash_of(entry: JournalEntry) -> bytes:
@@ -62,7 +72,7 @@ class Journal(Machine):
     def __init__(self, here: Situation, restored: Restored) -> None:
         super().__init__(here)
         self.origin = restored.journal_origin or here.name
-        """The name of this node's own part. A journal that was begun anew after a loss has another one."""
+        """The name of this node's own part (`new_origin`; the node's name in a database of before there were such)."""
         self._held = dict(restored.journal_have)
         """Origin -> last entry known here, on the disk or on its way to it."""
         self._hashes = dict(restored.journal_hashes)
@@ -70,6 +80,8 @@ class Journal(Machine):
         """Origin -> last entry on the disk, and its hash."""
         self._clock_ms, self._counter = restored.journal_clock_ms, 0
         self._waiting: dict[int, _Waiting] = {}
+        self._forked: set[str] = set()
+        """Origins of which a peer holds another continuation; told once."""
         self._licences: dict[str, Checkpoint] = {}
         """Origin -> the checkpoint by which a peer may leave entries out."""
         self._plan_token = 0
@@ -184,7 +196,7 @@ class Journal(Machine):
             if entry.seq <= self._held.get(entry.origin, 0):
                 continue
             if not self._follows(entry):
-                has_gap = True
+                has_gap = has_gap or not self._is_fork(peer, entry)
                 continue
             self._hold(entry)
             self._tick(max(entry.clock_ms, self._clock_ms))
@@ -193,6 +205,19 @@ class Journal(Machine):
             self._write(tuple(fresh), None)
         if has_gap and not fresh:
             self.send(peer, JournalHave(have=dict(self._held)))
+
+    def _is_fork(self, peer: str, entry: JournalEntry) -> bool:
+        """Whether the peer goes on from another entry than the one that is here: asking again would not help.
+
+        Only a database that was put back from an old copy, and was added to before it had heard the peers, gives that.
+        """
+        if entry.origin in self._forked:
+            return True
+        if entry.seq != self._held.get(entry.origin, 0) + 1 or entry.origin in self._licences:
+            return False
+        self._forked.add(entry.origin)
+        self.publish(events.JOURNAL_FORKED, origin=entry.origin, node=peer, seq=entry.seq - 1)
+        return True
 
     def _follows(self, entry: JournalEntry) -> bool:
         """Whether it is the next one of its origin: in the chain, or beyond a hole that the origin itself has made."""

@@ -8,6 +8,7 @@ answers for all, since each contains the ones before.
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -83,9 +84,7 @@ class Disk:
             term=state.term,
             voted_for=state.voted_for,
             ancestors=stored.author.ancestors if stored else (),
-            journal_origin=self.journal.own_origin(
-                self._node, state.incarnation, is_first_life=self._storage.is_first_life
-            ),
+            journal_origin=self.journal.own_origin(self._node, random.SystemRandom()),
             journal_have=self.journal.heads(),
             journal_hashes={entry.origin: hash_of(entry) for entry in entries},
             journal_clock_ms=self.journal.highest_clock_ms(),

@@ -7,6 +7,7 @@ put aside and begun anew: the peers have what it held. For one thread only.
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import time
 from collections.abc import Iterable, Mapping
@@ -18,7 +19,7 @@ import msgspec
 from hacluster.protocol.checkpoint import CHECKPOINT, Checkpoint, checkpoint_of
 from hacluster.protocol.events import CIB_DAMAGED
 from hacluster.protocol.messages import EventRecord, JournalEntry
-from nodeagent.machines.journal import line_of
+from nodeagent.machines.journal import line_of, new_origin
 from nodeagent.machines.retention import RULES, Line, broken_at, plan
 from nodeagent.shell.storage import Alert
 
@@ -71,13 +72,13 @@ class JournalStore:
 
     # Journal
 
-    def own_origin(self, node: str, incarnation: int, *, is_first_life: bool) -> str:
-        """The name under which this database counts. One that was begun anew after a loss must not count again."""
+    def own_origin(self, node: str, luck: random.Random) -> str:
+        """The name under which this database counts: its own, for ever. An older one goes on under the node's name."""
         known = self._journal.execute("select name from own_origin").fetchone()
         if known is not None:
             return str(known[0])
         has_own = self._journal.execute("select 1 from entry where origin = ? limit 1", (node,)).fetchone()
-        name = node if has_own or is_first_life else f"{node}.{incarnation}"
+        name = node if has_own else new_origin(node, luck)
         with self._journal:
             self._journal.execute("insert into own_origin values (?)", (name,))
         return name

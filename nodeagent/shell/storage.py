@@ -77,8 +77,6 @@ class Storage:
         self._versions = self._cib_folder / "versions"
         self._file = self._cib_folder / "cib.xml"
         self._state = NodeState()
-        self.is_first_life = False
-        """Nothing of an earlier one is on this disk."""
         self.alerts: list[Alert] = []
 
     def prepare(self) -> None:
@@ -92,7 +90,6 @@ class Storage:
     def begin_life(self) -> NodeState:
         """Start a new incarnation: higher than any before, even when the disk was emptied."""
         known = self._load_state()
-        self.is_first_life = known.incarnation == 0
         incarnation = max(known.incarnation + 1, time.time_ns() // 1_000_000_000)
         self._write_state(replace_state(known, incarnation=incarnation))
         return self._state

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from pathlib import Path
+from random import SystemRandom
 
 import pytest
 
@@ -190,11 +191,10 @@ def test_a_damaged_database_is_put_aside_and_begun_anew(tmp_path: Path, journal:
 
 
 def test_a_journal_that_is_begun_anew_counts_under_another_name(tmp_path: Path, journal: JournalStore) -> None:
-    assert journal.own_origin("pm01", 7, is_first_life=True) == "pm01"
-    assert JournalStore(tmp_path / "journal.sqlite3").own_origin("pm01", 8, is_first_life=False) == "pm01"
-    lost = JournalStore(tmp_path / "another.sqlite3")
-    assert lost.own_origin("pm01", 9, is_first_life=False) == "pm01.9"
-    assert JournalStore(tmp_path / "another.sqlite3").own_origin("pm01", 10, is_first_life=False) == "pm01.9"
+    name = journal.own_origin("pm01", SystemRandom())
+    assert name.startswith("pm01.")
+    assert JournalStore(tmp_path / "journal.sqlite3").own_origin("pm01", SystemRandom()) == name
+    assert JournalStore(tmp_path / "another.sqlite3").own_origin("pm01", SystemRandom()) != name
 
 
 def test_a_journal_of_before_there_were_keys_goes_on(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_journal_of_before_there_were_keys_goes_on(tmp_path: Path) -> None:
     )
     connection.close()
     store = JournalStore(file)
-    assert store.own_origin("pm01", 2, is_first_life=False) == "pm01"
+    assert store.own_origin("pm01", SystemRandom()) == "pm01"
     assert store.after({}, 10) == (_entry("pm01", 1),)
 
 

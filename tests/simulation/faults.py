@@ -229,7 +229,8 @@ class Storm(Weather):
 
     def kinds(self) -> list[Fault]:
         kinds = [self._crash, self._freeze, self._one_way, self._partition, self._partition, self._cut_one_link]
-        kinds += [self._flap, self._full_disk, self._hanging_disk, self._corrupt_file, self._lose_third_party]
+        kinds += [self._flap, self._full_disk, self._hanging_disk, self._corrupt_file, self._lose_disk]
+        kinds += [self._lose_third_party]
         kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._change, self._journal]
         kinds += [self._break_resource, self._crash_agent]
         return kinds
@@ -324,6 +325,11 @@ class Storm(Weather):
         else:
             host.disk.journal, host.disk.journal_origin = {}, ""
             self.world.judges.lost_journal(self.world)
+        self.world.boot_later(host)
+
+    def _lose_disk(self) -> None:
+        host = self._host()
+        host.lose_disk()
         self.world.boot_later(host)
 
     # Agents and devices

@@ -19,7 +19,7 @@ from hacluster.protocol.messages import JournalEntry
 from hacluster.protocol.peers import Envelope, Heartbeat, JournalPush, Vote, VoteRequest, to_bytes
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
-from nodeagent.machines.journal import hash_of, line_of
+from nodeagent.machines.journal import hash_of, line_of, new_origin
 from nodeagent.machines.liveness import Liveness
 from nodeagent.machines.node import Node
 from nodeagent.machines.retention import Rule, plan
@@ -112,8 +112,8 @@ class Host:
         self.is_up, self.is_leaving, self.frozen_until, self.disk_free_ms = True, False, 0, 0
         self.running, self.streams, self.clients, self._unsynced = {}, {}, {}, []
         disk.incarnation += 1
-        # A journal that is begun anew counts under another name.
-        disk.journal_origin = disk.journal_origin or f"{self.name}.{disk.incarnation}"
+        lot = random.Random(f"{world.seed} {self.name} {self.life} origin")
+        disk.journal_origin = disk.journal_origin or new_origin(self.name, lot)
         if disk.is_damaged:
             disk.fall_back()
             world.note(f"{self.name} finds its configuration damaged and uses {disk.cib.version}")
@@ -164,6 +164,12 @@ class Host:
         self.promoted.clear()
         self.running.clear()
         self.wake_ms = None
+
+    def lose_disk(self) -> None:
+        """Another, empty one is in its place. The clock keeps the incarnation growing."""
+        self.crash("the disk is lost")
+        self.disk = Disk(incarnation=self.disk.incarnation + 1)
+        self.world.judges.lost_disk(self.world, self)
 
     def crash_agent(self, boot_ms: int) -> None:
         """The agent alone: services run on, operations under way die with it."""

@@ -172,6 +172,8 @@ class Judges:
     def write_journal(self, host: Host, request: say.JournalAppend) -> None:
         def answered(reply: say.Reply) -> None:
             if isinstance(reply, say.JournalAppended):
+                if (reply.origin, reply.seq) in self.journalled:
+                    raise Violation(f"two entries of {host.name} are both {reply.seq} of {reply.origin}")
                 self.journalled[reply.origin, reply.seq] = request
                 if not any(entry.seq == reply.seq for entry in host.disk.journal.get(reply.origin, ())):
                     raise Violation(f"entry {reply.seq} of {host.name} was acknowledged and is not on its disk")
@@ -208,6 +210,12 @@ class Judges:
             is_there = any(entry.seq == seq for journal in journals for entry in journal.get(origin, ()))
             if not is_there and not any(_counts_out(journal.get(origin, []), seq) for journal in journals):
                 del self.journalled[origin, seq]
+
+    def lost_disk(self, world: World, host: Host) -> None:
+        """With it went its promises: it may vote again in a term."""
+        self._votes = {vote: whom for vote, whom in self._votes.items() if vote[0] != host.name}
+        self.lost_journal(world)
+        self.fell_back(world)
 
     def fell_back(self, world: World) -> None:
         """A damaged disk may have been the last one that had a change."""
@@ -282,7 +290,10 @@ class Judges:
         for (origin, seq), request in self.journalled.items():
             kept = next((checkpoint_of(e) for e in reversed(journal.get(origin, [])) if e.kind == CHECKPOINT), None)
             is_counted_out = kept is not None and not kept.keeps(seq)
-            if (origin, seq) in there or (is_counted_out and (not request.key or request.key in newest)):
+            held = there.get((origin, seq))
+            if held is not None and held.payload != request.payload:
+                raise Violation(f"entry {seq} of {origin} is not the one that was acknowledged")
+            if held is not None or (is_counted_out and (not request.key or request.key in newest)):
                 continue
             raise Violation(f"entry {seq} of {origin} was acknowledged and is lost")
 

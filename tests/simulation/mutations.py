@@ -233,6 +233,11 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "        self.origin = restored.journal_origin or here.name\n",
         "        self.origin = here.name\n",
     ),
+    "a new database counts under the node's plain name": (
+        "journal.py",
+        '    return f"{node}.{luck.getrandbits(64):016x}"\n',
+        "    return node\n",
+    ),
     "only the DC is asked whether it hears a node": (
         "confirming.py",
         "waiting = {member for member in self.here.members_but_self() if member != target}",
