@@ -46,6 +46,8 @@ from hacluster.protocol.messages import (
     JournalEntries,
     JournalEntry,
     JournalGrew,
+    JournalProof,
+    JournalProofQuery,
     JournalQuery,
     MemberInfo,
     Message,
@@ -348,6 +350,9 @@ class FakeAgent:
                 return Events(events=tuple(self.events[-limit:]))
             case JournalAppend() if self.keeps_journal:
                 return self._append(request)
+            case JournalProofQuery():
+                heads = {each.origin: each.seq for each in self.journal}
+                return JournalProof(heads=heads, broken={})
             case JournalQuery(have=have, limit=limit) if self.keeps_journal:
                 wanted = [each for each in self.journal if each.seq > have.get(each.origin, 0)]
                 return JournalEntries(entries=tuple(wanted[:limit]))

@@ -195,6 +195,7 @@ def check_agent(place: Place) -> Iterator[Problem]:
         yield say.AGENT_OK.at("agent", state=info.state, dc=info.dc or "-", members=members or "-")
         if not info.has_quorum:
             yield say.NO_QUORUM.at("agent")
+        yield from _proven(cluster)
         yield from _configured(cluster)
     except (AgentUnreachable, CommandFailed) as error:
         yield say.AGENT.at("agent", reason=error)
@@ -241,6 +242,19 @@ def _configured(cluster: object) -> Iterator[Problem]:
     errors = [problem for problem in validate(cib) if problem.severity is Severity.ERROR]
     kind = say.CIB if errors else say.CIB_OK
     yield kind.at("cib", count=len(errors))
+
+
+def _proven(cluster: object) -> Iterator[Problem]:
+    """Whether the journal that this node holds is the one that was written."""
+    from hacluster.cli.cluster import LiveCluster
+    from hacluster.protocol.messages import JournalProof, JournalProofQuery
+
+    assert isinstance(cluster, LiveCluster)
+    proof = cluster.ask(JournalProofQuery(), JournalProof)
+    for origin, seq in sorted(proof.broken.items()):
+        yield say.JOURNAL.at("journal", origin=origin, seq=seq)
+    if not proof.broken:
+        yield say.JOURNAL_OK.at("journal", count=len(proof.heads))
 
 
 if __name__ == "__main__":

@@ -133,6 +133,19 @@ WATCHDOG = _ill(
     "modprobe softdog, or the driver of the hardware",
     "modprobe softdog またはハードウェアのドライバを読み込んでください",
 )
+JOURNAL_OK = _fine(
+    "journal-ok",
+    "the chains of hashes cover the whole journal ({count} origins)",
+    "ジャーナル全体（起源 {count} 個）のハッシュ連鎖は正常です",
+)
+JOURNAL = _ill(
+    "journal",
+    _E,
+    "the journal of {origin} was changed, or is damaged, before entry {seq}",
+    "{origin} のジャーナルはエントリ {seq} より前が変更されたか破損しています",
+    "stop this agent, move journal.sqlite3 away for whoever looks into it, start it: the other nodes have what it held",
+    "エージェントを停止し、journal.sqlite3 を調査用に退避してから起動してください（内容は他ノードにあります）",
+)
 CIB_OK = _fine("cib-ok", "the configuration of the cluster has no errors", "クラスター構成にエラーはありません")
 CIB = _ill(
     "cib",

@@ -399,6 +399,17 @@ class JournalEntries(Message, frozen=True, kw_only=True, tag="journal"):
     entries: tuple[JournalEntry, ...]
 
 
+class JournalProofQuery(Message, frozen=True, kw_only=True, tag="journal-proof?"):
+    """Does the chain of hashes cover every entry that this node holds?  -> JournalProof"""
+
+
+class JournalProof(Message, frozen=True, kw_only=True, tag="journal-proof"):
+    heads: dict[str, int]
+    """Origin -> its last entry."""
+    broken: dict[str, int]
+    """Origin -> the first entry that its chain does not cover."""
+
+
 # ---------------------------------------------------------------- subscription
 
 
@@ -503,6 +514,7 @@ Request = (
     | LogLine
     | JournalAppend
     | JournalQuery
+    | JournalProofQuery
     | Subscribe
 )
 
@@ -520,6 +532,7 @@ Reply = (
     | Events
     | JournalAppended
     | JournalEntries
+    | JournalProof
     | Done
     | Refused
 )

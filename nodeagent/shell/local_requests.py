@@ -1,7 +1,7 @@
 """The requests that the shell answers itself, because they neither read nor change what the machines know.
 
 Reads requests of the local door; gives their replies: agents' meta-data, the built-in monitors, lines for the log, the
-newest events, the kept versions of the configuration.
+newest events, whether the journal is whole, the kept versions of the configuration.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from hacluster.protocol.messages import (
     Done,
     Events,
     EventsQuery,
+    JournalProof,
+    JournalProofQuery,
     LogLine,
     MonitorQuery,
     MonitorStart,
@@ -64,11 +66,12 @@ class LocalRequests:
             | MonitorQuery
             | LogLine
             | EventsQuery
+            | JournalProofQuery
             | CibVersionsQuery
             | CibVersionQuery,
         )
 
-    async def reply(self, request: Request, on_disk_thread: Callable[..., asyncio.Future[Events]]) -> Reply:
+    async def reply(self, request: Request, on_disk_thread: Callable[..., asyncio.Future[Reply]]) -> Reply:
         """`on_disk_thread` runs a function where the journal's database may be used."""
         match request:
             case AgentActionRun():
@@ -87,6 +90,9 @@ class LocalRequests:
                 return Done()
             case EventsQuery(limit=limit):
                 return await on_disk_thread(lambda: Events(events=self._disk.journal.newest_events(min(limit, 10_000))))
+            case JournalProofQuery():
+                journal = self._disk.journal
+                return await on_disk_thread(lambda: JournalProof(heads=journal.heads(), broken=journal.broken()))
             case CibVersionsQuery():
                 return CibVersions(versions=tuple(await asyncio.to_thread(self._disk.kept_versions)))
             case CibVersionQuery(version=version):

@@ -31,6 +31,8 @@ from hacluster.protocol.messages import (
     JournalAppended,
     JournalEntries,
     JournalGrew,
+    JournalProof,
+    JournalProofQuery,
     JournalQuery,
     Message,
     Refused,
@@ -148,6 +150,10 @@ async def test_the_journal_gives_back_what_it_was_given_and_tells_its_listeners(
     assert isinstance(entries, JournalEntries)
     mine = [entry for entry in entries.entries if (entry.origin, entry.seq) == (appended.origin, appended.seq)]
     assert [json.loads(entry.payload) for entry in mine] == [{"key": "k"}]
+    proof = await door.ask(JournalProofQuery())
+    assert isinstance(proof, JournalProof)
+    assert proof.heads[appended.origin] >= appended.seq
+    assert proof.broken == {}
 
 
 async def test_a_node_that_is_heard_cannot_be_confirmed_off(door):

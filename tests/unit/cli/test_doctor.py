@@ -7,7 +7,7 @@ import pytest
 from hacluster.cib.problems import ProblemKind, Severity
 from hacluster.cli import doctor, doctor_findings
 from hacluster.cli.doctor import Place
-from hacluster.protocol.messages import AgentList, AgentListQuery
+from hacluster.protocol.messages import AgentList, AgentListQuery, JournalProof, JournalProofQuery
 from tests.fake_agent import FakeAgent
 
 HA_CF = """
@@ -93,6 +93,15 @@ def test_a_configured_agent_that_is_not_installed_fails(place, tmp_path):
         codes = [code for code, _ in said(doctor.check_agent(place))]
     assert codes[0] == "agent-ok"
     assert "agent-missing" in codes
+
+
+def test_a_journal_that_its_hashes_do_not_cover_fails(place, tmp_path):
+    with FakeAgent(tmp_path / "agent.sock") as fake:
+        fake.answers[AgentListQuery] = lambda _: AgentList(agents=())
+        assert ("journal-ok", Severity.INFO) in said(doctor.check_agent(place))
+        fake.answers[JournalProofQuery] = lambda _: JournalProof(heads={"pm01": 9}, broken={"pm01": 4})
+        found = [each for each in doctor.check_agent(place) if each.severity is Severity.ERROR]
+    assert "before entry 4" in next(each.sentence() for each in found if each.code == "doctor.journal")
 
 
 def test_the_exit_code_is_that_of_the_worst(capsys):
