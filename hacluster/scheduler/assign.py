@@ -212,6 +212,7 @@ class Chooser:
     def _best(self, resource: Resource) -> tuple[int, bool]:
         """Of the allowed nodes: the highest score, then few resources, then where it is, then the name.
 
+        Of a minimum of nodes the first ones are used, wherever it is and whatever they have.
         And whether another has the same score.
         """
         usable, nodes = self.wishes.usable(), self.cluster.nodes
@@ -224,8 +225,9 @@ class Chooser:
         running = next(iter(resource.active), None)
 
         def rank(index: int) -> tuple[int, bool, int]:
-            count = 0 if strategy == "minimal" else nodes[index].assigned_count
-            return count, index != running, nodes[index].letter_rank
+            if strategy == "minimal":
+                return 0, False, nodes[index].letter_rank
+            return nodes[index].assigned_count, index != running, nodes[index].letter_rank
 
         def compare(one: int, other: int) -> int:
             mine, theirs = rank(one), rank(other)

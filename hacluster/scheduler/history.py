@@ -88,11 +88,13 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
             if node.is_online:
                 mark_unclean(node, "cluster does not have quorum")
     members = [(node, state) for node, state in states if node.kind is NodeKind.CLUSTER]
+    # Where nothing can be fenced, what was active on a node that is off counts only if it may be locked to that.
+    has_locks = is_true(cluster.options.values.get("shutdown-lock", ""))
     for node, state in members:
         if node.is_online:
             _read_node(cluster, maker, node, state)
     for node, state in members:
-        if not node.is_online and cluster.options.fencing_enabled:
+        if not node.is_online and (cluster.options.fencing_enabled or has_locks):
             _read_node(cluster, maker, node, state)
     _read_remotes(cluster, maker, _remote_states(cib, cluster))
     for node in cluster.nodes:
@@ -212,7 +214,7 @@ def _resource_of(cluster: Cluster, maker: Maker, node: Node, entry: Element) -> 
     if found is not None and found.requires in ("quorum", "nothing") and _is_forgone(cluster, clone, node):
         # Nobody waits for such a node: what it had must not use up an instance that could start elsewhere.
         found = None
-    return found or _spare_instance(maker, clone, sample.base_id)
+    return found or _spare_instance(cluster, maker, clone, sample.base_id)
 
 
 def _is_forgone(cluster: Cluster, clone: Resource, node: Node) -> bool:
@@ -251,9 +253,12 @@ def _instance_on(clone: Resource, base: str, node: Node) -> Resource | None:
     return idle
 
 
-def _spare_instance(maker: Maker, clone: Resource, base: str) -> Resource:
+def _spare_instance(cluster: Cluster, maker: Maker, clone: Resource, base: str) -> Resource:
     child = next(clone.element.all("primitive", "group"))
     instance = maker.add_instance(clone, child, len(clone.children))
+    for reason in clone.reasons:
+        # So far, these are the bans of failed siblings: they hold for this one too.
+        instance.ban([cluster.by_uname[reason.node]], reason.cause)
     for part in instance.walk():
         part.is_orphan = True
     return next(part for part in instance.primitives() if part.base_id == base)

@@ -78,7 +78,8 @@ def draft_cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -
     for running in plan.find(resource, f"monitor_{interval_ms}", node):
         # What is cancelled doesn't start again, whatever comes up before it.
         running.runnable = False
-    draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, detail="monitor")
+    is_there = node.is_online and not node.is_pending
+    draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, runnable=is_there, detail="monitor")
     plan.add(draft, f"cancel_{interval_ms}")
     return draft
 
