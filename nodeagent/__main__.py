@@ -16,6 +16,7 @@ import os
 import select
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -41,11 +42,14 @@ EXIT_NOT_BACK = 70
 EXIT_AGAIN = 75
 """Never seen outside: the process begins anew instead."""
 RESTART_S = 120.0
+HEART = "HACLUSTER_HEART"
+"""In the environment of an agent that begins anew: the descriptor by which it takes over its beating process."""
 UMASK = 0o026
 """What resource agents expect to run with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    heart = _inherited_heart()
     options = _options(arguments)
     if options.stop:
         sys.exit(_stop(options.run / "agent.pid", is_now=options.now))
@@ -60,16 +64,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.exit(0)
     if options.restart:
         sys.exit(_restart(options.run))
-    _prepare_process(options.run)
+    _prepare_process(options.run, heart)
     lock = _lock(options.run / "agent.pid")
     if lock is None:
         print(f"an agent is already running with {options.run}", file=sys.stderr)
         sys.exit(EXIT_ALREADY_RUNNING)
     os.ftruncate(lock, 0)
     os.write(lock, f"{os.getpid()}\n".encode())
-    exit_code = asyncio.run(_run(settings, options))
+    exit_code, heart = asyncio.run(_run(settings, options, heart))
     if exit_code == EXIT_AGAIN:
-        _begin_again(options)
+        _begin_again(options, heart)
     sys.exit(exit_code)
 
 
@@ -100,10 +104,24 @@ def _absolute(text: str) -> Path:
     return Path(text).absolute()
 
 
-def _prepare_process(run: Path) -> None:
+def _inherited_heart() -> int:
+    """-1 when there is none. Nobody else shall see it in the environment."""
+    word = os.environ.pop(HEART, "")
+    try:
+        is_socket = stat.S_ISSOCK(os.fstat(int(word)).st_mode)
+    except (OSError, ValueError):
+        return -1
+    return int(word) if is_socket and int(word) > 2 else -1
+
+
+def _prepare_process(run: Path, heart: int) -> None:
     """Nothing that the caller left open or ignored reaches the resource agents."""
     os.umask(UMASK)
-    os.closerange(3, os.sysconf("SC_OPEN_MAX") if os.sysconf("SC_OPEN_MAX") < 65536 else 65536)
+    end = min(os.sysconf("SC_OPEN_MAX"), 65536)
+    os.closerange(3, heart if heart > 0 else end)
+    os.closerange(max(3, heart + 1), end)
+    if heart > 0:
+        os.set_inheritable(heart, False)
     run.mkdir(mode=0o755, parents=True, exist_ok=True)
     os.chdir("/")
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
@@ -164,12 +182,15 @@ def _life(run: Path) -> int | None:
     return answer.started_at_ms if isinstance(answer, AgentInfo) else None
 
 
-def _begin_again(options: argparse.Namespace) -> NoReturn:
-    """With the same process id, so whoever supervises the agent sees nothing of it."""
+def _begin_again(options: argparse.Namespace, heart: int) -> NoReturn:
+    """With the same process id, so whoever supervises the agent sees nothing of it; the heart beats on meanwhile."""
     words = ["--etc", options.etc, "--state", options.state, "--run", options.run, "--node", options.node]
     words += ["--log", options.log] if options.log else []
     words += ["--foreground"] if options.foreground else []
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    if heart >= 0:
+        os.set_inheritable(heart, True)
+        environment[HEART] = str(heart)
     command = [sys.executable, "-m", "nodeagent", *map(str, words)]
     os.execve(sys.executable, command, environment)
 
@@ -183,7 +204,8 @@ def _running_agent(file: Path) -> int | None:
     return agent if _lock(file) is None else None
 
 
-async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
+async def _run(settings: config.Settings, options: argparse.Namespace, heart: int) -> tuple[int, int]:
+    """The exit code, and the beating process when this agent begins anew."""
     # These imports cost more than a check of the configuration should.
     from nodeagent.shell.log import Log
     from nodeagent.shell.runtime import Runtime, die
@@ -197,7 +219,7 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
         syslog_facility=settings.log_facility,
     )
     try:
-        runtime = Runtime(settings, options.state, options.run, log)
+        runtime = Runtime(settings, options.state, options.run, log, heart)
         _listen_to_signals(runtime.stop, runtime.stop_now)
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, runtime.begin_again, EXIT_AGAIN)
         await runtime.start()
@@ -205,11 +227,11 @@ async def _run(settings: config.Settings, options: argparse.Namespace) -> int:
         _notify("READY=1")
         exit_code = await runtime.ended
         _notify("STOPPING=1" if exit_code != EXIT_AGAIN else "RELOADING=1")
-        await runtime.close()
+        heart = await runtime.close(keeps_heart=exit_code == EXIT_AGAIN)
     except Exception as error:
         die(log, error, "the agent cannot go on")
     log.close()
-    return exit_code
+    return exit_code, heart
 
 
 def _reload(options: argparse.Namespace, runtime: Runtime, log: Log) -> None:

@@ -71,7 +71,10 @@ def wall_ms() -> int:
 class Runtime:
     """One agent from its first heartbeat to its last."""
 
-    def __init__(self, settings: config.Settings, state_folder: Path, run_folder: Path, log: Log) -> None:
+    def __init__(
+        self, settings: config.Settings, state_folder: Path, run_folder: Path, log: Log, heart: int = -1
+    ) -> None:
+        """`heart`: the beating process of this agent's last life (`HeartbeatEngine.hand_over`), or -1."""
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._die_of)
         # The scheduler computes in a thread: the loop gets its turn back within half a millisecond, not five.
@@ -106,7 +109,7 @@ class Runtime:
         self._local = LocalRequests(self._agents, self._monitors, self._disk, log)
         self._respawner = Respawner(settings.respawn, self)
         self._tie_breaker = TieBreaker(settings.tie_breaker, settings.node, self._incarnation, self.report)
-        self._engine = HeartbeatEngine(settings, self._incarnation, self)
+        self._engine = HeartbeatEngine(settings, self._incarnation, self, heart)
         self._door = Door(run_folder / "agent.sock", self, Access(settings.api_users, settings.api_groups))
 
     async def start(self) -> None:
@@ -354,7 +357,9 @@ class Runtime:
         kill_descendants(os.getpid())
         os._exit(EXIT_FAILED)
 
-    async def close(self) -> None:
+    async def close(self, *, keeps_heart: bool = False) -> int:
+        """End everything; with `keeps_heart` all but the beating process, which is what this gives (else -1)."""
+        heart = self._engine.hand_over() if keeps_heart and not self._has_left else -1
         await self._respawner.stop()
         self._door.close()
         self._monitors.close()
@@ -362,13 +367,14 @@ class Runtime:
         if self._has_left:
             await self._engine.leave()
             self._disk.forget_runtime()
-        else:
+        elif heart < 0:
             # Resources may still run here: a goodbye would tell the peers that nothing does.
             self._engine.close()
         for task in tuple(self._tasks):
             task.cancel()
         self._disk.close()
         self._tell_log(MESSAGING_STOPPED)
+        return heart
 
     def _die_of(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """Our own mistake: the peers must see this node die, not go on with a broken state.

@@ -168,6 +168,7 @@ class Breeze(Weather):
     def kinds(self) -> list[Fault]:
         kinds = [self._cut_one_lan, self._cut_in_one_direction, self._flap_on_one_lan, self._short_freeze]
         kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._journal, self._restart_agent]
+        kinds += [self._begin_anew]
         return kinds
 
     def _cut_one_lan(self) -> None:
@@ -202,8 +203,17 @@ class Breeze(Weather):
     def _restart_agent(self) -> None:
         """Not twice before the others have it back: who is gone for longer than deadtime in all may be fenced."""
         host = self._host()
-        if all(host.name in other.node.here.view.members for other in self.world.hosts.values() if other.node):
+        if self._is_everywhere(host):
             host.crash_agent(self.world.times.deadtime_ms // self.luck.choice([3, 10, 50]))
+
+    def _begin_anew(self) -> None:
+        """However long it takes, as long as its heart may beat on."""
+        host = self._host()
+        if self._is_everywhere(host):
+            host.begin_anew(self.luck.choice([300, 1_000, 4_000, 12_000]))
+
+    def _is_everywhere(self, host: Host) -> bool:
+        return all(host.name in other.node.here.view.members for other in self.world.hosts.values() if other.node)
 
     def agent(self, host: Host, spec: order.OperationSpec) -> tuple[int, int, str]:
         ms, rc, effect = super().agent(host, spec)
@@ -232,7 +242,7 @@ class Storm(Weather):
         kinds += [self._flap, self._full_disk, self._hanging_disk, self._corrupt_file, self._lose_disk]
         kinds += [self._lose_third_party]
         kinds += [self._clock_jump, self._leave, self._change, self._attribute, self._change, self._journal]
-        kinds += [self._break_resource, self._crash_agent]
+        kinds += [self._break_resource, self._crash_agent, self._begin_anew]
         return kinds
 
     # The network
@@ -289,6 +299,9 @@ class Storm(Weather):
 
     def _crash_agent(self) -> None:
         self._host().crash_agent(int(self.world.times.deadtime_ms * self.luck.choice([0.05, 0.5, 3])))
+
+    def _begin_anew(self) -> None:
+        self._host().begin_anew(int(self.world.times.deadtime_ms * self.luck.choice([0.3, 1, 4])))
 
     def _freeze(self) -> None:
         host = self._host()

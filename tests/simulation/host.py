@@ -92,6 +92,8 @@ class Host:
         self.running: dict[int, Operation] = {}
         self.node: Node | None = None
         self.liveness: Liveness | None = None
+        self.lingering: Liveness | None = None
+        """The heart of an agent that begins anew: it beats on in the life that ends."""
         self.beat_seq = 0
         self.is_leaving = False
         self.streams: dict[str, int] = {}
@@ -142,6 +144,7 @@ class Host:
         )
         luck = random.Random(f"{world.seed} {self.name} {disk.incarnation}")
         peers = [name for name in world.names if name != self.name]
+        self.lingering = None
         self.liveness = Liveness(self.name, disk.incarnation, peers, world.times, world.now_ms)
         self.node = Node(settings, restored, luck, world.now_ms, self.wall_ms)
         self.beat_seq = 0
@@ -152,13 +155,13 @@ class Host:
 
     def crash(self, why: str) -> None:
         """Everything in it at once; the disk keeps what was written."""
-        if not self.is_up and not self.active:
+        if not self.is_up and not self.active and self.lingering is None:
             return
         self.world.note(f"{self.name} crashes: {why}")
         self._lose_writes()
         self.life += 1
         self.is_up = False
-        self.node = self.liveness = None
+        self.node = self.liveness = self.lingering = None
         self.runtime = b""
         self.active.clear()
         self.promoted.clear()
@@ -179,6 +182,30 @@ class Host:
         self._end_agent()
         life = self.life
         self.world.at(self.world.now_ms + boot_ms, lambda: self.boot() if self.life == life else None)
+
+    def begin_anew(self, boot_ms: int) -> None:
+        """As for an upgrade: once nothing but monitors is under way the agent ends, and its heart beats on."""
+        if not self.is_up or self.is_leaving:
+            return
+        if any(operation.spec.action not in ("monitor", "metadata") for operation in self.running.values()):
+            self.later(50, lambda: self.begin_anew(boot_ms))
+            return
+        self.world.note(f"the agent of {self.name} begins anew")
+        heart = self.liveness
+        self._end_agent()
+        self.lingering = heart
+        self._linger(self.life)
+        life = self.life
+        self.world.at(self.world.now_ms + boot_ms, lambda: self.boot() if self.life == life else None)
+
+    def _linger(self, life: int) -> None:
+        if self.life != life or self.lingering is None:
+            return
+        self.lingering.deadline(self.world.now_ms)
+        self.beat_seq += 1
+        beat = Heartbeat(self.name, self.disk.incarnation, self.beat_seq, self.lingering.hears())
+        self.world.send_datagrams(self.name, beat)
+        self.world.at(self.world.now_ms + self.world.times.keepalive_ms, lambda: self._linger(life))
 
     def fail_agent(self, why: str) -> None:
         """It ends and does not come back by itself; services run on until the peers have fenced this machine."""
@@ -229,6 +256,9 @@ class Host:
         self.world.send_datagrams(self.name, beat)
 
     def receive_beat(self, beat: Heartbeat, link: str) -> None:
+        if self.lingering is not None:
+            self.lingering.heartbeat(beat, link, self.world.now_ms)
+            return
         assert self.liveness is not None
         facts = self.liveness.heartbeat(beat, link, self.world.now_ms)
         # A heartbeat that says nothing new only puts deadlines off, so that the wake that is set comes early enough.

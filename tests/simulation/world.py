@@ -110,7 +110,7 @@ class World:
     def _datagrams_arrive(self, beat: Heartbeat, targets: list[tuple[Host, str]]) -> None:
         now_ms = self.now_ms
         for target, link in targets:
-            if not target.is_up:
+            if not target.is_up and target.lingering is None:
                 continue
             if now_ms >= target.frozen_until:
                 target.receive_beat(beat, link)

@@ -4,6 +4,9 @@ Started by engines/heartbeat.py as `python -m nodeagent.shell.engines.beat FD` w
 `Begin` and then orders there, heartbeats on every link; gives notes. It runs with real-time priority and locked memory
 where the system allows it, ends when the agent ends, and stops beating when the agent's loop has not turned
 for a minute. Received datagrams are looked at before deadlines, so a delay of this process is not taken for silence.
+
+When an agent begins anew, its beating process beats on for the life that ends (`Linger`) until the one of the next life
+is ready and takes its turn: that one gets the agent's end of the other's socket pair as a second FD.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ from nodeagent.shell.engines.notes import (
     Dropped,
     Fact,
     Leave,
+    Linger,
     LinkTrouble,
     Note,
     Order,
@@ -41,6 +45,8 @@ from nodeagent.shell.engines.seal import Opener, Sealer
 
 LAST_WORDS = 3
 """How often a leaving node says so: datagrams can be lost."""
+TURN_MS = 1_000
+"""How long the process of the life before may take to end."""
 _DROP_NOTE_MS = 10_000
 _ANSWER_MS = 5
 _MCL_CURRENT_AND_FUTURE = 3
@@ -223,6 +229,8 @@ class Beating:
         match _DECODE_ORDER.decode(packet):
             case Pulse():
                 self._pulse_ms = now_ms()
+            case Linger(ms):
+                self._pulse_ms = now_ms() - self._begin.hung_after_ms + ms
             case Leave():
                 self._is_leaving = True
             case Rekey(keys, sending_key):
@@ -273,6 +281,16 @@ def become_undelayable(priority: int) -> list[str]:
     return refused
 
 
+def take_turn(before: socket.socket) -> None:
+    """End the beating process of the life before, and return when it is gone: two would take each other's datagrams."""
+    before.shutdown(socket.SHUT_WR)
+    before.settimeout(TURN_MS / 1000)
+    with contextlib.suppress(OSError):
+        while before.recv(_PACKET_BYTES_MAX):
+            pass
+    before.close()
+
+
 def main() -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -281,6 +299,8 @@ def main() -> NoReturn:
     assert isinstance(begin, Begin)
     warnings = become_undelayable(begin.realtime_priority) if begin.realtime_priority else []
     agent.setblocking(False)
+    for descriptor in sys.argv[2:]:
+        take_turn(socket.socket(fileno=int(descriptor)))
     Beating(agent, begin, warnings).run()
     sys.exit(0)
 

@@ -2,7 +2,8 @@
 
 Reads the Settings and this life's incarnation; gives facts and received messages to its listener. Heartbeats run in
 a process of their own (engines/beat.py), messages over TCP streams in the agent's loop (engines/streams.py). When the
-beating process ends, the agent has no heart: that is an assertion and ends the agent.
+beating process ends, the agent has no heart: that is an assertion and ends the agent. An agent that begins anew hands
+its beating process over to its next life, so that its peers hear it all the time.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from nodeagent.shell.engines.notes import (
     Dropped,
     Fact,
     Leave,
+    Linger,
     LinkTrouble,
     Note,
     Order,
@@ -35,6 +37,8 @@ from nodeagent.shell.engines.secure_tcp import Identity
 from nodeagent.shell.engines.streams import Streams
 
 PULSE_S = 10.0
+LINGER_MS = 15_000
+"""How long an agent that begins anew may take; then its peers shall see that it did not come back."""
 _LISTEN_AGAIN_S = 2.0
 _PACKET_BYTES_MAX = 1 << 16
 _LEAVE_S = 1.0
@@ -62,14 +66,17 @@ class Listener(Protocol):
 class HeartbeatEngine:
     """One engine for the life of the agent."""
 
-    def __init__(self, settings: Settings, incarnation: int, listener: Listener) -> None:
+    def __init__(self, settings: Settings, incarnation: int, listener: Listener, before: int = -1) -> None:
+        """`before`: what `hand_over` of this agent's last life gave."""
         self._settings = settings
         self._incarnation = incarnation
         self._listener = listener
         keys = {key.number: key.secret for key in settings.keys}
         identity = Identity(settings.cluster, settings.node, settings.sending_key, keys, incarnation)
         self._streams = Streams(identity, settings.links, settings.peers, settings.stream_port, listener.received)
-        self._process: asyncio.subprocess.Process | None = None
+        self._before = before
+        self.pid = 0
+        self._ended: asyncio.Future[None] | None = None
         self._channel: socket.socket | None = None
         self._pulse: asyncio.TimerHandle | None = None
         self._addresses: dict[tuple[str, str], str] = {}
@@ -81,22 +88,26 @@ class HeartbeatEngine:
         for link in self._settings.links:
             await self._listen(link.name)
         own, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "nodeagent.shell.engines.beat",
-                str(theirs.fileno()),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
-            )
+        self._start_process([theirs.detach()] + [self._before] * (self._before >= 0))
         own.setblocking(False)
         self._channel = own
         self._tell(self._begin())
         asyncio.get_running_loop().add_reader(own, self._read_notes)
         self._beat_pulse()
-        self._spawn(self._watch_process(self._process))
+
+    def _start_process(self, descriptors: list[int]) -> None:
+        """These become its own. asyncio's subprocesses end with their loop, and this one must outlive an exec."""
+        command = [sys.executable, "-m", "nodeagent.shell.engines.beat", *map(str, descriptors)]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        for descriptor in descriptors:
+            os.set_inheritable(descriptor, True)
+        nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+        self.pid = os.posix_spawn(sys.executable, command, environment, file_actions=[nothing], setsigmask=())
+        for descriptor in descriptors:
+            os.close(descriptor)
+        loop, watched = asyncio.get_running_loop(), os.pidfd_open(self.pid)
+        self._ended = loop.create_future()
+        loop.add_reader(watched, self._process_ended, watched, self._ended)
 
     def _begin(self) -> Begin:
         settings = self._settings
@@ -116,10 +127,6 @@ class HeartbeatEngine:
             watchdog=settings.watchdog,
         )
 
-    @property
-    def pid(self) -> int:
-        return self._process.pid if self._process else 0
-
     def _spawn(self, work: asyncio._CoroutineLike[None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
@@ -130,9 +137,14 @@ class HeartbeatEngine:
         if not task.cancelled() and (error := task.exception()):
             raise error
 
-    async def _watch_process(self, process: asyncio.subprocess.Process) -> None:
-        rc = await process.wait()
-        assert self._is_ending, f"the beating process ended with {rc}"
+    def _process_ended(self, watched: int, ended: asyncio.Future[None]) -> None:
+        asyncio.get_running_loop().remove_reader(watched)
+        with contextlib.suppress(ChildProcessError):
+            # Whoever reaps the agent's orphans may have been quicker.
+            os.waitid(os.P_PIDFD, watched, os.WEXITED)
+        os.close(watched)
+        ended.set_result(None)
+        assert self._is_ending, "the beating process has ended"
 
     async def _listen(self, link_name: str) -> None:
         try:
@@ -222,10 +234,10 @@ class HeartbeatEngine:
 
     async def _leave(self) -> None:
         await self._streams.flush(_LEAVE_S)
-        if not self._is_ending and self._process is not None:
+        if not self._is_ending and self._ended is not None:
             self._is_ending = True
             self._tell(Leave())
-            await self._process.wait()
+            await self._ended
         self.close()
 
     def close(self) -> None:
@@ -239,10 +251,22 @@ class HeartbeatEngine:
             self._channel.close()
             self._channel = None
 
+    def hand_over(self) -> int:
+        """End, but for the beating process, which beats on for a while; the next life takes it over with this.
+
+        Whoever closes this descriptor instead ends the beating process.
+        """
+        assert self._channel is not None
+        self._tell(Linger(LINGER_MS))
+        asyncio.get_running_loop().remove_reader(self._channel)
+        channel, self._channel = self._channel.detach(), None
+        self.close()
+        return channel
+
     async def wait_for_end(self) -> None:
         """The beating process is gone."""
-        if self._process is not None:
-            await self._process.wait()
+        if self._ended is not None:
+            await self._ended
 
 
 _DECODE_NOTE = msgspec.msgpack.Decoder(Note)

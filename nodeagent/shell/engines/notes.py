@@ -49,6 +49,12 @@ class Pulse(msgspec.Struct, frozen=True, tag=True):
     """Agent -> process: the agent's loop turns."""
 
 
+class Linger(msgspec.Struct, frozen=True, tag=True):
+    """Agent -> process: the agent begins anew; beat on without its pulse, but for no longer than this."""
+
+    ms: int
+
+
 class Leave(msgspec.Struct, frozen=True, tag=True):
     """Agent -> process: tell the peers that this node leaves, then end."""
 
@@ -60,7 +66,7 @@ class Rekey(msgspec.Struct, frozen=True, tag=True):
     sending_key: int
 
 
-Order = Begin | Pulse | Leave | Rekey
+Order = Begin | Pulse | Linger | Leave | Rekey
 
 
 class Fact(msgspec.Struct, frozen=True, tag=True):

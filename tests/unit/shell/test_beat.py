@@ -16,7 +16,7 @@ import pytest
 
 from hacluster.protocol.peers import Heartbeat, heartbeat_of
 from nodeagent.config import Link, Medium
-from nodeagent.shell.engines.notes import Begin, Fact, Leave, Note, Order, Pulse, Rekey, Warned
+from nodeagent.shell.engines.notes import Begin, Fact, Leave, Linger, Note, Order, Pulse, Rekey, Warned
 from nodeagent.shell.engines.seal import Opener, Sealer
 
 KEY = b"0123456789abcdef0123456789abcdef"
@@ -26,16 +26,18 @@ PATIENCE_S = 10.0
 class Beating:
     """The process, the agent's end of its socket pair, and a peer's UDP socket."""
 
-    def __init__(self, hung_after_ms: int = 60_000, watchdog: str = "") -> None:
-        self.peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.peer.bind(("127.0.0.2", 0))
-        self.peer.settimeout(PATIENCE_S)
+    def __init__(self, hung_after_ms: int = 60_000, watchdog: str = "", before: Beating | None = None) -> None:
+        """`before`: the one whose turn this one takes; it has the same peer."""
+        self.peer = before.peer if before else socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if before is None:
+            self.peer.bind(("127.0.0.2", 0))
+            self.peer.settimeout(PATIENCE_S)
         port = self.peer.getsockname()[1]
         self.agent, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.agent.settimeout(PATIENCE_S)
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "nodeagent.shell.engines.beat", str(theirs.fileno())], pass_fds=[theirs.fileno()]
-        )
+        descriptors = [theirs.fileno(), *([before.agent.fileno()] if before else [])]
+        command = [sys.executable, "-m", "nodeagent.shell.engines.beat", *map(str, descriptors)]
+        self.process = subprocess.Popen(command, pass_fds=descriptors)
         theirs.close()
         link = Link("lo", Medium.UCAST, port, ("127.0.0.1", "127.0.0.2"), own_address="127.0.0.1")
         self.address = ("127.0.0.1", port)
@@ -43,7 +45,8 @@ class Beating:
         self.sealer = Sealer("c", "pm02", 1, KEY)
         self.tell(
             Begin(
-                node="pm01", peers=("pm02",), cluster="c", incarnation=7, links=(link,), keys={1: KEY}, sending_key=1,
+                node="pm01", peers=("pm02",), cluster="c", incarnation=8 if before else 7, links=(link,),
+                keys={1: KEY}, sending_key=1,
                 keepalive_ms=20, warntime_ms=100, deadtime_ms=200, initdead_ms=500, realtime_priority=0,
                 watchdog=watchdog, hung_after_ms=hung_after_ms,
             )
@@ -132,6 +135,33 @@ def test_a_process_whose_agent_is_gone_ends(beating: Beating) -> None:
     beating.beat()
     beating.agent.close()
     assert beating.process.wait(PATIENCE_S) == 0
+
+
+def test_the_process_of_the_next_life_takes_the_turn_of_the_one_before(beating: Beating) -> None:
+    beating.tell(Linger(60_000))
+    beating.beat()
+    after = Beating(before=beating)
+    try:
+        lives = []
+        while 8 not in lives:
+            lives.append(beating.beat().incarnation)
+        assert beating.process.wait(PATIENCE_S) == 0
+        assert set(lives) == {7, 8}
+        assert [after.beat().incarnation for _ in range(5)] == [8] * 5
+    finally:
+        after.agent.close()
+        after.process.wait(PATIENCE_S)
+
+
+def test_a_process_whose_next_life_does_not_come_falls_silent(beating: Beating) -> None:
+    beating.beat()
+    beating.tell(Linger(100))
+    beating.peer.settimeout(0.2)
+    began = time.monotonic()
+    with contextlib.suppress(TimeoutError):
+        while time.monotonic() - began < 5:
+            beating.beat()
+    assert time.monotonic() - began < 5
 
 
 def test_a_leaving_node_says_so_before_it_ends(beating: Beating) -> None:
