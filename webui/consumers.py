@@ -132,9 +132,12 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self._say(Beat(type="beat", seq=view.seq, agent=view.live, heard=self._heard))
 
     async def _delta(self) -> None:
-        view, now, changed, gone = feed.changes(self._language, self._sent, self._sent_seq)
+        view = feed.view
+        now = feed.entities(self._language, view)
         if view.seq == self._sent_seq and now is self._sent:
             return
+        changed = {key: entity for key, entity in now.items() if self._sent.get(key) != entity}
+        gone = [key for key in self._sent if key not in now]
         delta: Delta = {
             "type": "delta",
             "from": self._sent_seq,

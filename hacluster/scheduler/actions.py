@@ -40,7 +40,7 @@ def _have_no_place(plan: Plan, resource: Resource) -> None:
         for draft in drafts:
             if draft.task == "stop":
                 draft.optional = False
-            elif draft.task == "start" or draft.interval_ms:
+            elif draft.task in ("start", "cancel") or draft.recurs:
                 draft.runnable = False
 
 

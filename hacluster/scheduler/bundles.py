@@ -268,6 +268,8 @@ def tie_replicas(cluster: Cluster) -> None:
         child = resource.bundle.child if resource.bundle is not None else None
         if child is None or child not in (resource, resource.clone):
             _keep_out(resource, inside)
+        else:
+            resource.kept_out_of = set()
     _look_inside(cluster)
     for bundle in cluster.resources:
         for replica in bundle.replicas:

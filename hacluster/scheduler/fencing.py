@@ -89,7 +89,8 @@ def _start_after_fencing(plan: Plan, fence: Draft, node: Node, resource: Resourc
 
 def _may_run_on(resource: Resource, node: Node) -> bool:
     """Nobody knows whether it runs on the node that is about to be fenced: wait for that."""
-    return node.index in resource.scores and node.index not in resource.known_on
+    is_allowed = node.index in resource.scores or node.index in resource.kept_out_of
+    return is_allowed and node.index not in resource.known_on
 
 
 def _stop_by_fencing(plan: Plan, fence: Draft, node: Node, resource: Resource) -> None:

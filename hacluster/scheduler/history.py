@@ -24,7 +24,7 @@ from hacluster.scheduler.reading import (
     operations_of,
     started,
 )
-from hacluster.scheduler.remotes import can_be_read, judge_remote, meet_orphan, tie_orphan
+from hacluster.scheduler.remotes import is_connected, judge_remote, meet_orphan, tie_orphan
 from hacluster.scheduler.unpack import Maker, unpack
 from hacluster.scheduler.values import boolean, is_true
 from hacluster.scheduler.words import role_of
@@ -78,25 +78,15 @@ def read_cluster(cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT) -> 
 
 
 def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
-    """Read all histories: those of nodes that are there first, as the dead ones may have less to say."""
+    """Read all histories, and what follows from all of them together."""
     for resource in cluster.primitives():
         _want_role(resource)
-    by_state = {state.id: cluster.nodes[index] for index, state in cluster.states.items()}
-    states = [(by_state[state.id], state) for state in node_states(cib) if state.id in by_state]
+    states = list(node_states(cib))
     if not cluster.options.has_quorum and cluster.options.no_quorum_policy == "suicide":
-        for node, _ in states:
-            if node.is_online:
-                mark_unclean(node, "cluster does not have quorum")
-    members = [(node, state) for node, state in states if node.kind is NodeKind.CLUSTER]
-    # Where nothing can be fenced, what was active on a node that is off counts only if it may be locked to that.
-    has_locks = is_true(cluster.options.values.get("shutdown-lock", ""))
-    for node, state in members:
-        if node.is_online:
-            _read_node(cluster, maker, node, state)
-    for node, state in members:
-        if not node.is_online and (cluster.options.fencing_enabled or has_locks):
-            _read_node(cluster, maker, node, state)
-    _read_remotes(cluster, maker, _remote_states(cib, cluster))
+        for index in cluster.states:
+            if cluster.nodes[index].is_online:
+                mark_unclean(cluster.nodes[index], "cluster does not have quorum")
+    _read_histories(cluster, maker, states)
     for node in cluster.nodes:
         node.was_online = node.is_online
     for resource in cluster.primitives():
@@ -107,34 +97,22 @@ def interpret(cib: Cib, cluster: Cluster, maker: Maker) -> None:
             resource.active = dict.fromkeys(resource.active, resource.role)
 
 
-def _remote_states(cib: Cib, cluster: Cluster) -> list[tuple[Node, Element]]:
-    """The states of remote nodes, also of those that only a connection in the histories tells of."""
-    found = {state.id: state for state in node_states(cib)}
-    remotes = [node for node in cluster.nodes if node.kind is not NodeKind.CLUSTER]
-    for node in remotes:
-        if node.index not in cluster.states and node.id in found:
-            cluster.states[node.index] = found[node.id]
-            node.attributes |= transient_attributes(found[node.id])
-            node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
-            node.was_seen = True
-    places = {state.id: place for place, state in enumerate(node_states(cib))}
-    known = [(node, cluster.states[node.index]) for node in remotes if node.index in cluster.states]
-    return sorted(known, key=lambda one: places.get(one[1].id, 0))
-
-
-def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Element]]) -> None:
-    """What a remote node says can be read once its connection, and the guest it may be, are known to be up."""
-    waiting = list(states)
-    judged: set[int] = set()
-    while ready := [(node, state) for node, state in waiting if can_be_read(node)]:
-        for node, state in ready:
-            waiting.remove((node, state))
+def _read_histories(cluster: Cluster, maker: Maker, states: list[Element]) -> None:
+    """In the order in which they stand; what a remote node says, once its connection is known to be up."""
+    is_reading, judged = True, set()
+    while is_reading:
+        is_reading = False
+        for state in states:
+            node = _node_of(cluster, state)
+            if node is not None and node.index not in judged and _can_be_read(cluster, node):
+                is_reading = True
+                judged.add(node.index)
+                _read_state(cluster, maker, node, state)
+    for state in states if cluster.options.fencing_enabled else ():
+        node = _node_of(cluster, state)
+        if node is not None and node.index not in judged:
             judged.add(node.index)
-            _meet_remote(cluster, maker, node, state)
-    if cluster.options.fencing_enabled:
-        for node, state in waiting:
-            judged.add(node.index)
-            _meet_remote(cluster, maker, node, state)
+            _read_state(cluster, maker, node, state)
     for node in cluster.nodes:
         if node.kind is NodeKind.CLUSTER:
             continue
@@ -142,6 +120,38 @@ def _read_remotes(cluster: Cluster, maker: Maker, states: list[tuple[Node, Eleme
             node.connection.next_role = Role.STOPPED
         if node.index not in judged:
             judge_remote(cluster, node)
+
+
+def _node_of(cluster: Cluster, state: Element) -> Node | None:
+    """Also a remote node that only a connection in the histories tells of."""
+    node = cluster.by_uname.get(state.get("uname")) or next((one for one in cluster.nodes if one.id == state.id), None)
+    if node is None:
+        return None
+    if node.kind is not NodeKind.CLUSTER and node.index not in cluster.states:
+        cluster.states[node.index] = state
+        node.attributes |= transient_attributes(state)
+        node.has_failures = any(name.startswith("fail-count-") for name in node.attributes)
+        node.was_seen = True
+    return node
+
+
+def _can_be_read(cluster: Cluster, node: Node) -> bool:
+    """The dead have less to say: without fencing, and where nothing waits for them, nobody asks what they had."""
+    has_locks = is_true(cluster.options.values.get("shutdown-lock", ""))
+    match node.kind:
+        case NodeKind.CLUSTER:
+            return node.is_online or cluster.options.fencing_enabled or has_locks
+        case NodeKind.REMOTE:
+            return node.connection is not None and (has_locks or is_connected(node))
+        case NodeKind.GUEST:
+            return is_connected(node)
+
+
+def _read_state(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:
+    if node.kind is NodeKind.CLUSTER:
+        _read_node(cluster, maker, node, state)
+    else:
+        _meet_remote(cluster, maker, node, state)
 
 
 def _meet_remote(cluster: Cluster, maker: Maker, node: Node, state: Element) -> None:

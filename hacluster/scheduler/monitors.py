@@ -10,7 +10,7 @@ from collections import Counter
 from hacluster.cib.status import Operation
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.on_fail import configured_operation
-from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan
+from hacluster.scheduler.plan import IMPLIES_THEN, ORDER, RUNNABLE, SAME_NODE, STONITH, Draft, Order, Plan, can_be_asked
 from hacluster.scheduler.reading import mark_unclean
 from hacluster.scheduler.remotes import is_out_of_reach
 from hacluster.scheduler.words import in_natural_order, role_of
@@ -78,8 +78,8 @@ def draft_cancel(plan: Plan, resource: Resource, node: Node, interval_ms: int) -
     for running in plan.find(resource, f"monitor_{interval_ms}", node):
         # What is cancelled doesn't start again, whatever comes up before it.
         running.runnable = False
-    is_there = node.is_online and not node.is_pending
-    draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, runnable=is_there, detail="monitor")
+    is_possible = can_be_asked(node)
+    draft = Draft(ActionKind.CANCEL, "cancel", resource, node, interval_ms, runnable=is_possible, detail="monitor")
     plan.add(draft, f"cancel_{interval_ms}")
     return draft
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import msgspec
 
 from hacluster.scheduler.graph import ActionKind
-from hacluster.scheduler.working import Cluster, Node, OperationConfig, Resource, Role
+from hacluster.scheduler.working import Cluster, Node, NodeKind, OperationConfig, Resource, Role
 
 STONITH = "stonith"
 
@@ -96,6 +96,12 @@ class Draft(msgspec.Struct, eq=False, gc=False):
     """With ANY_OF: how many of those before must be able to happen."""
     before: list[Link] = []
     after: list[Link] = []
+
+    @property
+    def recurs(self) -> bool:
+        """Whether it recurs, and is still configured."""
+        known = self.resource.operations if self.resource is not None else ()
+        return self.interval_ms > 0 and any(op.interval_ms == self.interval_ms for op in known)
 
     @property
     def happens(self) -> bool:
@@ -217,7 +223,7 @@ class Plan(msgspec.Struct, eq=False):
         if draft.pseudo:
             return
         node, resource = draft.node, draft.resource
-        if node is None or not node.is_online or node.is_pending:
+        if node is None or not can_be_asked(node):
             draft.runnable = False
             return
         if draft.needs == "nothing" or resource is None:
@@ -278,6 +284,12 @@ def _together(one: int, other: int) -> int:
     if bool(one & _RESTRICTED) is bool(other & _RESTRICTED):
         return one | other
     return other if one & _RESTRICTED else one
+
+
+def can_be_asked(node: Node) -> bool:
+    """Whether anything can be carried out there: a guest that is down comes up before, unless it has to be reset."""
+    is_there = node.is_online or (node.kind is NodeKind.GUEST and not node.requires_reset)
+    return is_there and not node.is_pending
 
 
 def quorum_policy(cluster: Cluster, resource: Resource) -> str:

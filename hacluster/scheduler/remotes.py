@@ -203,8 +203,8 @@ def judge_remote(cluster: Cluster, node: Node) -> None:
         node.is_online, node.requires_reset = False, True
 
 
-def can_be_read(node: Node) -> bool:
-    """Whether enough is known of its connection to read its history."""
+def is_connected(node: Node) -> bool:
+    """Whether its connection, and the guest it may be, are known to be up."""
     connection = node.connection
     if connection is None or connection.role < Role.STARTED:
         return False
@@ -299,11 +299,8 @@ def _after_start(plan: Plan, first: Resource, then: Draft, more: int = 0) -> Non
 
 
 def _recurs(draft: Draft) -> bool:
-    """A recurring operation that is still configured has to be started anew with the connection."""
-    if draft.task == "cancel":
-        return True
-    known = draft.resource.operations if draft.resource is not None else ()
-    return draft.interval_ms > 0 and any(op.interval_ms == draft.interval_ms for op in known)
+    """Whether it has to be started, or ended, anew with the connection."""
+    return draft.task == "cancel" or draft.recurs
 
 
 def _before_stop(plan: Plan, first: Draft, then: Resource, more: int = 0) -> None:

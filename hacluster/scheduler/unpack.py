@@ -278,9 +278,11 @@ class Maker:
         self._metas: dict[tuple[int, int], dict[str, str]] = {}
         self._operations: dict[int, list[OperationConfig]] = {}
         """element -> its operations; elements are known by identity, as long as their resources are there"""
-        inside = (node for node in cluster.nodes if node.kind is NodeKind.GUEST and not node.is_listed)
-        self._still_to_come = {node.index for node in inside if node.is_in_bundle}
+        inside = [node for node in cluster.nodes if node.kind is NodeKind.GUEST and node.is_in_bundle]
+        self._still_to_come = {node.index for node in inside if not node.is_listed}
         """Nodes of bundles that nothing but the bundle itself tells of: clones before it don't count them."""
+        self._still_open = {node.index for node in inside if node.is_listed}
+        """Those that are known before: what stands before the bundle doesn't know that they are not for it."""
 
     def make(self, element: Element, parent: Resource | None, suffix: str = "") -> Resource | None:
         variant = Variant.CLONE if element.tag in ("clone", "master") else Variant(element.tag)
@@ -291,6 +293,7 @@ class Maker:
         self._count += 1
         if self._cluster.options.is_symmetric:
             resource.scores = dict.fromkeys(range(len(self._cluster.nodes)), 0)
+            resource.kept_out_of = set(self._still_open)
         resource.meta = self._meta(element, template, parent)
         self._read_common(resource)
         match variant:
@@ -426,7 +429,11 @@ class Maker:
             replica = Replica(container)
             address, connection = bundles.address_of(bundle, number), bundles.connection_of(bundle, number)
             replica.address = self._make_part(address, whole) if address is not None else None
-            replica.connection = self._make_part(connection, whole) if connection is not None else None
+            if connection is not None:
+                replica.node = self._cluster.by_uname[connection.id].index
+                self._still_to_come.discard(replica.node)
+                self._still_open.discard(replica.node)
+                replica.connection = self._make_part(connection, whole)
             self._cluster.resources += [one for one in (replica.address, replica.connection) if one is not None]
             whole.replicas.append(replica)
         child = bundles.child_of(bundle)
@@ -449,9 +456,6 @@ class Maker:
             instance.bundle, replica.child = bundle, instance
             replica.container.content = instance
             instance.stickiness = child.stickiness
-            if replica.connection is not None:
-                replica.node = self._cluster.by_uname[replica.connection.id].index
-                self._still_to_come.discard(replica.node)
 
     def make_orphan(self, entry: Element) -> Resource:
         """A resource that runs, or ran, but isn't configured any more."""

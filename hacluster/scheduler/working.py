@@ -206,6 +206,8 @@ class Resource(msgspec.Struct, eq=False):
     reasons: list[Reason] = []
     role_locations: list[RoleLocation] = []
     never_probed_on: set[int] = set()
+    kept_out_of: set[int] = set()
+    """Nodes inside of containers that it was to run on, had their bundle not come"""
     exclusive_on: set[int] | None = None
     """With exclusive discovery: the only nodes it is looked for on."""
     this_with: list[Colocation] = []

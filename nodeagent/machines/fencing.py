@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hacluster.protocol import events
-from hacluster.protocol import messages as say
 from hacluster.protocol.messages import FenceDevice, FenceHistory, FenceRecord
 from hacluster.protocol.peers import ExpelledFrom, FenceAnswered, FenceAsked, FenceCancelled, FenceRecorded
 from nodeagent.machines.effects import FenceDeviceSpec, KillFenceDevice, RebootSelf, RunFenceDevice
@@ -40,8 +39,7 @@ RETRY_MS_MIN = 500
 RETRY_MS_MAX = 30_000
 SLACK_MS = 10_000
 HISTORY_MAX = 500
-Waiter = Callable[[bool, say.Why], None]
-DC_CHANGED = say.Why("the DC changed", "DC が交代しました")
+Waiter = Callable[[bool, str], None]
 
 
 @dataclass(slots=True)
@@ -130,7 +128,7 @@ class Fencing(Machine):
         for target in [target for target in self._delayed if target not in self.here.view.members]:
             del self._delayed[target]
             self.clear_timer(f"retry {target}")
-            self._tell_waiters(target, is_ok=False, why=say.Why("quorum was lost", "クォーラムを失いました"))
+            self._tell_waiters(target, is_ok=False, reason="quorum was lost")
             self.give(FencingFinished(target, False, self.here.name))
 
     def _begin(self, event: FenceNeeded) -> None:
@@ -177,8 +175,7 @@ class Fencing(Machine):
         if event.target not in self._held:
             self._held.add(event.target)
             self.publish(events.FENCE_HELD, node=event.target)
-        why = say.Why("this side has not won the tie", "こちら側はタイブレークに勝てませんでした")
-        self._tell_waiters(event.target, is_ok=False, why=why)
+        self._tell_waiters(event.target, is_ok=False, reason="this side has not won the tie")
         self.give(FencingFinished(event.target, False, self.here.name))
 
     def _next_step(self, request: _Request) -> None:
@@ -309,7 +306,7 @@ class Fencing(Machine):
                 self.publish(events.FENCE_OK, action=request.action, node=target, executor=executor)
         else:
             self._failed(request, executor)
-        self._tell_waiters(target, is_ok=is_ok, why=say.Why(request.reason))
+        self._tell_waiters(target, is_ok=is_ok, reason=request.reason)
         # Nobody is put out by being let at the storage.
         incarnation = 0 if request.action == "on" else request.incarnation
         finished = FencingFinished(target, is_ok, executor, by_human=bool(by_human), incarnation=incarnation)
@@ -322,14 +319,14 @@ class Fencing(Machine):
         if attempts == ATTEMPTS_ALERT:
             self.publish(events.FENCE_GAVE_UP, node=request.target)
 
-    def _tell_waiters(self, target: str, *, is_ok: bool, why: say.Why) -> None:
+    def _tell_waiters(self, target: str, *, is_ok: bool, reason: str) -> None:
         for waiter in self._waiters.pop(target, []):
-            waiter(is_ok, why)
+            waiter(is_ok, reason)
 
-    def confirm(self, target: str, user: str) -> say.Why | None:
-        """DC: a human has seen that the node is off. Gives why not, or None."""
+    def confirm(self, target: str, user: str) -> str:
+        """DC: a human has seen that the node is off. Gives why not, or ""."""
         if target in self.here.heard or target == self.here.name:
-            return say.Why("the node is heard", "ノードの応答が届いています")
+            return "the node is heard"
         self.publish(events.FENCE_CONFIRMED, node=target, user=user)
         self._delayed.pop(target, None)
         self.clear_timer(f"retry {target}")
@@ -340,14 +337,14 @@ class Fencing(Machine):
         elif request.executor:
             self.send(request.executor, FenceCancelled(request_id=request.id))
         self._end(request, is_ok=True, by_human=user or "a human")
-        return None
+        return ""
 
     @on(DcGone)
     def _dc_gone(self, event: DcGone) -> None:
         """Only a DC has requests; the next one asks anew for what is still needed."""
         if event.dc == self.here.name:
             for target in list(self._requests):
-                self._tell_waiters(target, is_ok=False, why=DC_CHANGED)
+                self._tell_waiters(target, is_ok=False, reason="the DC changed")
             self._requests.clear()
             self._delayed.clear()
             self._deadlines.clear()
