@@ -140,7 +140,8 @@ def _assign_instance(
 def _ban_full_nodes(cluster: Cluster, clone: Resource, instance: Resource) -> None:
     for index in instance.scores:
         is_full = clone.counts.get(index, 0) >= clone.clone_node_max
-        if not cluster.nodes[index].can_run or index not in clone.scores or is_full or instance.is_orphan:
+        is_away = not cluster.nodes[index].can_run or clone.scores.get(index, MINUS_INFINITY) < 0
+        if is_away or is_full or instance.is_orphan:
             instance.scores[index] = MINUS_INFINITY
 
 

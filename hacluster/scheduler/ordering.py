@@ -296,7 +296,8 @@ class _Constraint:
             met = self._milestone(1, f"one-or-more:{one.id}")
             for first in firsts:
                 self._plan.orders.append(Order(first, action, None, "", ANY_OF | TELLS_THEN, then_draft=met))
-            for then in thens[:1] if then_chain else thens:
+            # Each one waits for that by itself: in a row that is optional nobody waits for the one before.
+            for then in thens:
                 self._plan.orders.append(
                     Order(None, "", then, then_action, self._strength(action) | RUNNABLE, first_draft=met)
                 )

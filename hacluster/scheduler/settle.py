@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from hacluster.cib.model import SCORE_INFINITY
-from hacluster.scheduler.colocations import Wishes, colocations_with, instances_by_node
+from hacluster.scheduler.colocations import Wishes, instances_by_node
 from hacluster.scheduler.graph import ActionKind
 from hacluster.scheduler.milestones import DONE, TASK, Milestones, task_of
 from hacluster.scheduler.plan import (
@@ -362,7 +362,7 @@ class _Settler:
             role = then.resource.role_now
             if then.task == "stop" and role is Role.STOPPED:
                 return
-            if then.task == "start" and role >= Role.STARTED and then.resource.next_role >= Role.STARTED:
+            if then.task == "start" and role >= Role.STARTED and then.resource.role_next >= Role.STARTED:
                 return
             then.optional = False
         then.reason = then.reason or f"unrunnable {_because(first)}"
@@ -379,15 +379,20 @@ class _Settler:
     # ------------------------------------------------------------ colocated with what can't come up
 
     def _block_dependents(self, draft: Draft) -> None:
-        """What must be where this would be can't come up either; of a clone, once no instance can."""
+        """What must be where this would be can't come up either; of a clone, once no instance can.
+
+        A group may yet come up in part, and what goes with it has its place by then.
+        """
         assert draft.resource is not None
         whole, task = draft.resource.top, draft.task
         whole = whole.bundle or whole
+        if whole.variant is Variant.GROUP:
+            return
         for child in whole.children if whole.variant is Variant.CLONE else ():
             found = self._plan.first(child, task)
             if found is None or self._milestones.flags(found, None)[1]:
                 return
-        for colocation in colocations_with(whole):
+        for colocation in whole.with_this:
             if colocation.score < SCORE_INFINITY or not colocation.is_explicit:
                 continue
             if (task == "promote") is not (colocation.primary_role is Role.PROMOTED):

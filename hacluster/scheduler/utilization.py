@@ -147,7 +147,7 @@ def in_turn(cluster: Cluster, wishes: Wishes) -> list[Resource]:
 
 
 def _with_what_it_goes_with(resource: Resource, wishes: Wishes) -> dict[int, int]:
-    speaker = resource.children[0] if resource.variant is Variant.GROUP and resource.children else resource
+    speaker = resource.children[-1] if resource.variant is Variant.GROUP and resource.children else resource
     scores = dict(speaker.scores)
     for one in colocations_of(speaker):
         if one.primary is not speaker:

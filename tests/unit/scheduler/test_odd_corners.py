@@ -1,9 +1,10 @@
-"""What the past of a cluster means in its odd corners; random clusters found each of them, and crm_simulate agrees."""
+"""Odd corners of pasts and constraints; random clusters found each of them, and crm_simulate agrees."""
 
 from __future__ import annotations
 
-from hacluster.cib.model import Element
+from hacluster.cib.model import Cib, Element
 from hacluster.cib.status import with_operation
+from hacluster.crm.apply import Mode, load
 from tests.builders import LOST, ONLINE, Situation, names
 from tests.unit.scheduler.test_rules import node_changed, situation
 
@@ -56,3 +57,45 @@ def test_fewest_nodes_are_used_when_placement_is_minimal():
     given = situation("property placement-strategy=minimal\nprimitive a ocf:pacemaker:Dummy")
     happened(given, "n2", "a", "start")
     assert set(names(given.schedule())) == {"stop a n2", "start a n1"}
+
+
+def test_of_a_row_that_is_optional_each_one_waits_for_any_of_the_set_before():
+    text = "\n".join(f"primitive {name} ocf:pacemaker:Dummy" for name in "abc")
+    given = situation(text + "\norder o Optional: [ a ] b c", "n1")
+    (order,) = given.cib.section("constraints").all("rsc_order")
+    all_of, *_ = order.all("resource_set")
+    any_of = all_of.with_attributes({"require-all": "false"})
+    given.cib = Cib(given.cib.root.replacing(all_of, any_of))
+    given.settle()
+    given.cib = load(given.cib, "location l a -inf: n1", Mode.UPDATE).cib
+    assert set(names(given.schedule())) == {"stop a n1", "stop b n1", "stop c n1"}
+
+
+def test_a_group_that_can_not_start_holds_back_nobody_who_goes_with_it():
+    primitives = "\n".join(f"primitive {name} ocf:pacemaker:Dummy" for name in "abc")
+    ties = "\nlocation l a -inf: n1\ncolocation col inf: c {0}\norder o Mandatory: a {0}"
+    assert names(situation(primitives + ties.format("b"), "n1").schedule()) == []
+    assert names(situation(primitives + "\ngroup g b" + ties.format("g"), "n1").schedule()) == ["start c n1"]
+
+
+def test_no_colocation_brings_an_instance_where_its_clone_is_not_wanted():
+    text = "primitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\nclone c a meta clone-max=1\n"
+    text += "clone d b\ncolocation with-d 100: c d\nlocation l c -50: n1\nlocation l2 c -50: n2"
+    assert set(names(situation(text).schedule())) == {"start b n1", "start b n2"}
+
+
+def test_an_order_that_holds_one_way_leaves_running_instances_alone():
+    text = "primitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\nclone c b\n"
+    given = situation(text + "order o Mandatory: a c symmetrical=false", "n1")
+    given.settle()
+    given.cib = load(given.cib, "location l a -inf: n1", Mode.UPDATE).cib
+    assert names(given.schedule()) == ["stop a n1"]
+
+
+def test_of_equals_a_group_chooses_last_while_a_node_is_away():
+    text = "property placement-strategy=utilization\nprimitive a ocf:pacemaker:Dummy\n"
+    text += "primitive b ocf:pacemaker:Dummy\ngroup g a b\nprimitive c ocf:pacemaker:Dummy"
+    assert set(names(situation(text).schedule())) == {"start a n1", "start b n1", "start c n2"}
+    given = situation(text, "n1", "n2", "n3")
+    given.node("n3", LOST)
+    assert set(names(given.schedule())) == {"start a n2", "start b n2", "start c n1"}
