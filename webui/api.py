@@ -86,7 +86,7 @@ class TokenOrder(Schema):
 
 def _needs(request: HttpRequest, right: Right) -> None:
     if not roles.may(request.user, right):
-        raise HttpError(403, f"the role {roles.role_name(request.user)} may not {right}")
+        raise HttpError(403, roles.refusal(request.user, right))
 
 
 def _told(request: HttpRequest, outcome: Outcome) -> dict[str, Any]:
@@ -243,7 +243,7 @@ def configuration_problems(request: HttpRequest, lang: str = "en") -> list[dict[
     _needs(request, Right.SEE)
     cib = agent.current_cib()
     if isinstance(cib, Refused):
-        raise HttpError(503, cib.reason)
+        raise HttpError(503, sentence(cib.code, Outcome.of(cib).fields))
     return [imports.problem_payload(each, "ja" if lang == "ja" else "en") for each in checks.running_problems(cib)]
 
 
@@ -252,7 +252,7 @@ def job(request: HttpRequest, key: str, lang: str = "en") -> dict[str, Any]:
     _needs(request, Right.SEE)
     payload = jobs.payload_of(key, "ja" if lang == "ja" else "en")
     if payload is None:
-        raise HttpError(404, "no such job")
+        raise HttpError(404, sentence("job.unknown", {}))
     return dict(payload)
 
 

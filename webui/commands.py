@@ -38,7 +38,8 @@ from webui import agent, journal, roles
 from webui.actions import Order, Refusal, Tier, Wish, order_of
 from webui.feed import feed
 from webui.models import Once, Placement
-from webui.picture import Picture, picture_of
+from webui.painter import picture_of
+from webui.picture import Picture
 from webui.previews import Preview, preview_of
 from webui.roles import Right
 

@@ -132,12 +132,9 @@ class LiveConsumer(AsyncWebsocketConsumer):
         await self._say(Beat(type="beat", seq=view.seq, agent=view.live, heard=self._heard))
 
     async def _delta(self) -> None:
-        view = feed.view
-        now = feed.entities(self._language, view)
+        view, now, changed, gone = feed.changes(self._language, self._sent, self._sent_seq)
         if view.seq == self._sent_seq and now is self._sent:
             return
-        changed = {key: entity for key, entity in now.items() if self._sent.get(key) != entity}
-        gone = [key for key in self._sent if key not in now]
         delta: Delta = {
             "type": "delta",
             "from": self._sent_seq,

@@ -18,7 +18,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from asgiref.sync import sync_to_async
-from django.utils import translation
 
 from hacluster.cib import patch as patches
 from hacluster.cib.model import Cib
@@ -27,13 +26,14 @@ from hacluster.protocol import messages
 from hacluster.protocol.client import AgentUnreachable, AsyncClient
 from hacluster.protocol.messages import AgentInfo, EventRecord, TransitionProgress
 from webui import agent, wording
+from webui.painter import Painter, picture_of
 from webui.payloads import Entities
-from webui.picture import Picture, picture_of
+from webui.picture import Picture
+from webui.rendering import EVENTS_SHOWN, Rendering
 
 log = logging.getLogger("hacluster.console.feed")
 
 EVENTS_KEPT = 1000
-EVENTS_SHOWN = 8
 COALESCE_S = 0.1
 AGENT_SILENCE_S = 4.5
 """Two beats and some slack: then the agent counts as gone."""
@@ -72,7 +72,8 @@ class Feed:
         self.loop: asyncio.AbstractEventLoop | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._listeners: set[Callable[[str, object], None]] = set()
-        self._rendered: dict[str, tuple[int, Entities]] = {}
+        self._renderings = {language: Rendering(language) for language in ("ja", "en")}
+        self._painter = Painter()
         self._lock = threading.Lock()
         self._cib: Cib | None = None
         self._info: AgentInfo | None = None
@@ -120,17 +121,19 @@ class Feed:
 
     def entities(self, language: str, view: View | None = None) -> Entities:
         """The page's entities in a language; rendered once for each change, whoever asks."""
-        view = view or self.view
         with self._lock:
-            known = self._rendered.get(language)
-            if known and known[0] == view.seq and view.seq:
-                return known[1]
-        with translation.override(language):
-            shown = view.events[-EVENTS_SHOWN:]
-            entities = wording.entities_of(view.picture, shown, self.seen_problems, view.live)
+            return self._renderings[language].entities(view or self.view, self.seen_problems)
+
+    def changes(self, language: str, known: Entities, seq: int) -> tuple[View, Entities, Entities, list[str]]:
+        """The newest view, its entities, those that differ from the `known` ones of number `seq`, and what is gone."""
         with self._lock:
-            self._rendered[language] = (view.seq, entities)
-        return entities
+            view = self.view
+            now = self._renderings[language].entities(view, self.seen_problems)
+            touched = self._renderings[language].touched(seq)
+        if touched is None:
+            touched = {*now, *known}
+        changed = {key: now[key] for key in touched if key in now and known.get(key) != now[key]}
+        return view, now, changed, [key for key in touched if key not in now and key in known]
 
     def current(self) -> View:
         """The view; where no feed runs (a management command, Django's own server) the agent is asked once."""
@@ -159,7 +162,6 @@ class Feed:
     def mark_seen(self, problems: frozenset[str]) -> None:
         """Somebody acknowledged a problem: pages show it."""
         self.seen_problems = problems
-        self._rendered.clear()
         if self.loop is not None:
             self.loop.call_soon_threadsafe(self._dirty.set)
 
@@ -292,7 +294,9 @@ class Feed:
     def _repaint(self) -> None:
         if self._cib is None:
             return
-        picture = picture_of(self._cib, self._info, self._transition)
+        before = self.view
+        picture = self._painter.paint(self._cib, self._info, self._transition)
+        is_same = picture.resources is before.picture.resources and picture.nodes.keys() == before.picture.nodes.keys()
         self.view = View(
             seq=self.view.seq + 1,
             live=self._answers,
@@ -302,7 +306,7 @@ class Feed:
             picture=picture,
             events=tuple(self._events),
             heard=self.heard,
-            structure=wording.structure_of(picture),
+            structure=before.structure if is_same and before.structure else wording.structure_of(picture),
             trouble="" if self._answers else self.view.trouble,
         )
         self.tell("view", self.view)

@@ -1,6 +1,6 @@
 """What a resource does on a node, read from its operation history in the CIB's status section.
 
-Reads `<lrm_resource>` elements; gives one `Condition` for each (resource, node).
+Reads the operations of an `<lrm_resource>`; gives its `Condition`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from hacluster.cib.model import Cib, Element
+from hacluster.cib.model import Element
 
 RC_OK, RC_NOT_RUNNING, RC_PROMOTED, RC_FAILED_PROMOTED = 0, 7, 8, 9
 STATUS_PENDING, STATUS_DONE, STATUS_TIMEOUT, STATUS_NOT_SUPPORTED = -1, 0, 2, 3
@@ -74,18 +74,9 @@ class _Operation:
         return Failure(self.name, self.interval_ms, self.rc, self.status == STATUS_TIMEOUT, self.reason, self.at_ms)
 
 
-def conditions(cib: Cib) -> dict[tuple[str, str], Condition]:
-    """(resource id of the configuration, node) -> condition. Instances of a clone are folded onto their primitive."""
-    found: dict[tuple[str, str], Condition] = {}
-    for node_state in cib.status.all("node_state"):
-        for lrm in node_state.all("lrm"):
-            for resources in lrm.all("lrm_resources"):
-                for resource in resources.all("lrm_resource"):
-                    key = (resource.id.split(":")[0], node_state.get("uname"))
-                    condition = condition_of(resource.all("lrm_rsc_op"))
-                    if key not in found or _rank(condition) > _rank(found[key]):
-                        found[key] = condition
-    return found
+def is_worse(one: Condition, other: Condition) -> bool:
+    """Of two instances of a clone on a node, the one to show."""
+    return _rank(one) > _rank(other)
 
 
 def _rank(condition: Condition) -> tuple[bool, bool]:

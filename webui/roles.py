@@ -13,6 +13,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 
@@ -45,6 +46,14 @@ ROLE_NAMES = {
     "admin": (Role.ADMIN, _("Administrator")),
 }
 
+RIGHT_NAMES = {
+    Right.SEE: _("look at the cluster"),
+    Right.OPERATE: _("operate the cluster"),
+    Right.FENCE: _("fence nodes"),
+    Right.CONFIGURE: _("change the configuration"),
+    Right.ADMINISTER: _("manage users"),
+}
+
 type_user = AbstractBaseUser | AnonymousUser
 
 
@@ -66,9 +75,16 @@ def may(user: Any, right: Right) -> bool:
     return role_of(user) >= NEEDED[right]
 
 
+def refusal(user: Any, right: Right) -> str:
+    """Why this user may not do that, in the language of the reader."""
+    role = role_name(user)
+    name = ROLE_NAMES[role][1] if role in ROLE_NAMES else gettext("none")
+    return gettext("Your role (%(role)s) may not do this: %(right)s.") % {"role": name, "right": RIGHT_NAMES[right]}
+
+
 def require(user: Any, right: Right) -> None:
     if not may(user, right):
-        raise PermissionDenied(right)
+        raise PermissionDenied(refusal(user, right))
 
 
 View = Callable[..., HttpResponseBase]

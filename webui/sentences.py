@@ -37,6 +37,7 @@ OUTCOMES = {
     "access": noop("The agent does not let this console do that: %(reason)s"),
     "storage.failed": noop("A node could not write it to its disk; nothing is certain. %(reason)s"),
     "cib.no-such-version": noop("This node keeps no such version: %(reason)s"),
+    "job.unknown": noop("There is no such job."),
     "user.saved": noop("User %(name)s is saved."),
     "user.removed": noop("User %(name)s is removed."),
     "user.incomplete": noop("Give a name and a role."),

@@ -1,47 +1,59 @@
 """What is broken, what needs a human, and what is not normal on purpose.
 
-Reads a `Picture` and its CIB; gives `Problem`s, the worst first, each with the actions that may cure it.
+Reads what the configuration wants, the cells of a part, and the nodes; gives `Problem`s, each with the actions that may
+cure it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from hacluster.cib.model import Cib
 from hacluster.cib.placement import is_temporary_id
 from hacluster.protocol.messages import AgentInfo
-from webui.picture import Picture, Problem, is_yes
+from webui.picture import UP_STATES, Cell, Node, Picture, Problem, Resource, is_yes
+from webui.wanted import Wanted
 
 SEVERITIES = ("critical", "major", "warning", "info")
 
 
-def problems_of(picture: Picture, cib: Cib, info: AgentInfo | None) -> tuple[Problem, ...]:
-    found = [
-        *_quorum(picture, info),
-        *_nodes(picture, cib),
-        *_services(picture),
-        *_cells(picture),
-        *_links(picture, info),
-        *_fencing(picture, cib),
-        *_placements(cib),
-    ]
-    return tuple(sorted(found, key=lambda each: (SEVERITIES.index(each.severity), each.since_ms, each.key)))
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The worst first, of equals the oldest."""
+    return tuple(sorted(problems, key=lambda each: (SEVERITIES.index(each.severity), each.since_ms, each.key)))
 
 
-def purposes_of(picture: Picture, cib: Cib) -> tuple[Problem, ...]:
+def problems_of_frame(picture: Picture, info: AgentInfo | None) -> Iterator[Problem]:
+    """Those of the cluster as a whole, its nodes and their links."""
+    yield from _quorum(picture, info)
+    yield from _nodes(picture)
+    yield from _links(info)
+
+
+def problems_of_configuration(wanted: Wanted) -> Iterator[Problem]:
+    yield from _fencing(wanted)
+    yield from _placements(wanted)
+
+
+def problems_of_part(service: Resource, wanted: Wanted, cells: Mapping[tuple[str, str], Cell]) -> Iterator[Problem]:
+    """Those of a top-level resource and all that is below it."""
+    if not service.fencing:
+        yield from _service(service, wanted, cells)
+    yield from _cells(cells)
+
+
+def purposes_of(nodes: Mapping[str, Node], wanted: Wanted) -> tuple[Problem, ...]:
     """Standby, maintenance, resources stopped by hand, temporary placements."""
     found: list[Problem] = []
-    for node in picture.nodes.values():
+    for node in nodes.values():
         if node.state in ("standby", "draining"):
             found.append(Problem("purpose.standby", "info", node.name, node.name))
         if node.state == "maintenance":
             found.append(Problem("purpose.maintenance", "info", node.name, node.name))
-    for resource in picture.resources.values():
-        if not resource.should_run and not (resource.parent and not picture.resources[resource.parent].should_run):
+    for resource in wanted.resources.values():
+        if not resource.should_run and not (resource.parent and not wanted.resources[resource.parent].should_run):
             found.append(Problem("purpose.stopped", "info", resource.id))
-        if not resource.managed and not (resource.parent and not picture.resources[resource.parent].managed):
+        if not resource.managed and not (resource.parent and not wanted.resources[resource.parent].managed):
             found.append(Problem("purpose.unmanaged", "info", resource.id))
-    found += [Problem("purpose.placement", "info", each.subject, "", each.fields) for each in _placements(cib)]
+    found += [Problem("purpose.placement", "info", each.subject, "", each.fields) for each in _placements(wanted)]
     return tuple(found)
 
 
@@ -52,7 +64,7 @@ def _quorum(picture: Picture, info: AgentInfo | None) -> Iterator[Problem]:
         yield Problem("dc.none", "major", picture.cluster)
 
 
-def _nodes(picture: Picture, cib: Cib) -> Iterator[Problem]:
+def _nodes(picture: Picture) -> Iterator[Problem]:
     for node in picture.nodes.values():
         if node.state == "unclean":
             yield Problem(
@@ -66,48 +78,27 @@ def _nodes(picture: Picture, cib: Cib) -> Iterator[Problem]:
             yield Problem("node.offline", "major", node.name, node.name)
 
 
-def _services(picture: Picture) -> Iterator[Problem]:
-    for service in picture.services:
-        leaves = [leaf for leaf in picture.leaves(service.id) if picture.resources[leaf].should_run]
-        down = [leaf for leaf in leaves if not _runs_somewhere(picture, leaf)]
-        moving = picture.transition is not None and picture.transition.state in ("running", "waiting")
-        if moving and down and all(_state_anywhere(picture, leaf, "awaited") for leaf in down):
-            yield Problem("service.recovering", "major", service.id, fields=(("members", ", ".join(down)),))
-        elif down and service.kind in ("primitive", "group"):
-            yield Problem(
-                "service.down",
-                "critical",
-                service.id,
-                fields=(("members", ", ".join(down)),),
-                actions=(("cleanup", service.id, ""),),
-            )
-        elif any(_state_anywhere(picture, leaf, "alone") for leaf in leaves):
-            yield Problem(
-                "service.alone",
-                "major",
-                service.id,
-                fields=(("reasons", ""),),
-                actions=_cures_of_loneliness(picture, service.id),
-            )
+def _service(service: Resource, wanted: Wanted, cells: Mapping[tuple[str, str], Cell]) -> Iterator[Problem]:
+    states: dict[str, set[str]] = {}
+    for cell in cells.values():
+        states.setdefault(cell.resource, set()).add(cell.state)
+    leaves = {leaf: its for leaf, its in states.items() if wanted.resources[leaf].should_run}
+    down = [leaf for leaf, its in leaves.items() if its.isdisjoint((*UP_STATES, "double"))]
+    members = (("members", ", ".join(down)),)
+    cure = (("cleanup", service.id, ""),)
+    # Only what a transition under way is going to start is awaited.
+    if down and all("awaited" in leaves[leaf] for leaf in down):
+        yield Problem("service.recovering", "major", service.id, fields=members)
+    elif down and service.kind in ("primitive", "group"):
+        yield Problem("service.down", "critical", service.id, fields=members, actions=cure)
+    elif any("alone" in its for its in leaves.values()):
+        counted = any(cell.failcount for cell in cells.values())
+        yield Problem("service.alone", "major", service.id, fields=(("reasons", ""),), actions=cure if counted else ())
 
 
-def _cures_of_loneliness(picture: Picture, service: str) -> tuple[tuple[str, str, str], ...]:
-    counted = any(picture.cells[leaf, node].failcount for leaf in picture.leaves(service) for node in picture.nodes)
-    return (("cleanup", service, ""),) if counted else ()
-
-
-def _runs_somewhere(picture: Picture, leaf: str) -> bool:
-    up = ("running", "promoted", "unpromoted", "alone", "unmanaged", "maintenance", "double")
-    return any(picture.cells[leaf, node].state in up for node in picture.nodes)
-
-
-def _state_anywhere(picture: Picture, leaf: str, state: str) -> bool:
-    return any(picture.cells[leaf, node].state == state for node in picture.nodes)
-
-
-def _cells(picture: Picture) -> Iterator[Problem]:
+def _cells(cells: Mapping[tuple[str, str], Cell]) -> Iterator[Problem]:
     doubles = set()
-    for cell in picture.cells.values():
+    for cell in cells.values():
         actions = (("cleanup", cell.resource, cell.node),)
         if cell.state == "double" and cell.resource not in doubles:
             doubles.add(cell.resource)
@@ -128,11 +119,9 @@ def _cells(picture: Picture) -> Iterator[Problem]:
             yield Problem(code, severity, cell.resource, cell.node, _evidence(cell), since_ms, actions)
 
 
-def _evidence(cell: object) -> tuple[tuple[str, str], ...]:
-    failure = getattr(cell, "failure", None)
-    count = getattr(cell, "failcount", 0)
-    threshold = getattr(cell, "threshold", 0)
-    counted = (("count", str(count)), ("threshold", str(threshold or "INFINITY")))
+def _evidence(cell: Cell) -> tuple[tuple[str, str], ...]:
+    failure = cell.failure
+    counted = (("count", str(cell.failcount)), ("threshold", str(cell.threshold or "INFINITY")))
     if failure is None:
         return (("operation", ""), ("rc", ""), ("reason", ""), *counted)
     return (
@@ -143,7 +132,7 @@ def _evidence(cell: object) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _links(picture: Picture, info: AgentInfo | None) -> Iterator[Problem]:
+def _links(info: AgentInfo | None) -> Iterator[Problem]:
     if info is None:
         return
     for member in info.members:
@@ -152,26 +141,19 @@ def _links(picture: Picture, info: AgentInfo | None) -> Iterator[Problem]:
                 yield Problem("link.dead", "major", member.name, member.name, (("nic", nic),))
 
 
-def _fencing(picture: Picture, cib: Cib) -> Iterator[Problem]:
-    properties = {
-        pair.get("name"): pair.get("value")
-        for block in cib.section("crm_config").all("cluster_property_set")
-        for pair in block.all("nvpair")
-    }
-    if not picture.resources:
+def _fencing(wanted: Wanted) -> Iterator[Problem]:
+    if not wanted.resources:
         return
-    if not is_yes(properties.get("stonith-enabled", "true")):
+    if not is_yes(wanted.properties.get("stonith-enabled", "true")):
         yield Problem("fencing.off", "warning", "stonith-enabled")
-    elif not any(resource.fencing for resource in picture.resources.values()):
+    elif not any(resource.fencing for resource in wanted.resources.values()):
         yield Problem("fencing.no-device", "critical", "stonith")
 
 
-def _placements(cib: Cib) -> Iterator[Problem]:
+def _placements(wanted: Wanted) -> Iterator[Problem]:
     """One for each resource, whose move may have left more than one constraint."""
-    found: dict[str, list[str]] = {}
-    for each in cib.section("constraints").all("rsc_location"):
-        if is_temporary_id(each.id):
-            found.setdefault(each.get("rsc"), []).append(each.id)
-    for resource, constraints in found.items():
-        fields = (("constraint", ", ".join(constraints)),)
-        yield Problem("placement.left", "warning", resource, "", fields, actions=(("unmove", resource, ""),))
+    for resource, locations in wanted.locations.items():
+        constraints = [each.id for each in locations if is_temporary_id(each.id)]
+        if constraints:
+            fields = (("constraint", ", ".join(constraints)),)
+            yield Problem("placement.left", "warning", resource, "", fields, actions=(("unmove", resource, ""),))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from django.utils.translation import get_language
@@ -19,7 +21,17 @@ from hacluster.protocol import events as catalogue
 from hacluster.protocol.messages import EventRecord, TransitionProgress
 from webui.changes import change_sentence
 from webui.payloads import Button, Entities, Entity
-from webui.picture import Cell, Node, Picture, Problem, Resource
+from webui.picture import (
+    DOWN_STATES,
+    UP_STATES,
+    WORST_FIRST,
+    Cell,
+    Node,
+    Part,
+    Picture,
+    Problem,
+    Resource,
+)
 
 
 class Look(NamedTuple):
@@ -51,14 +63,6 @@ CELL_LOOKS = {
     "cannot": Look("barred", "quiet", noop("Cannot start here")),
     "none": Look("dash", "quiet", noop("Not available")),
 }
-_WORST_FIRST = """
-double blocked failed unknown stopping starting awaited demoting promoting migrating stopped alone unmanaged maintenance
-disabled promoted running unpromoted cannot ready none
-"""
-WORST_FIRST = tuple(_WORST_FIRST.split())
-
-DOWN_STATES = ("stopped", "failed", "blocked", "unknown", "awaited", "starting", "stopping")
-
 NODE_LOOKS = {
     "online": Look("bar", "none", noop("Online")),
     "pending": Look("moving", "transition", noop("Joining")),
@@ -166,20 +170,37 @@ TRANSITION_WORDS = {
 
 def entities_of(picture: Picture, events: Iterable[EventRecord], seen: frozenset[str], live: bool) -> Entities:
     """Everything a page can show, keyed. `seen`: the problems somebody has acknowledged."""
+    entities = frame_of(picture, events, live)
+    for root, part in picture.parts.items():
+        entities |= part_of(root, part, picture)
+    for order, problem in enumerate(picture.problems):
+        entities[f"problem:{problem.key}"] = problem_entity(problem, order, problem.key in seen)
+    return entities
+
+
+def frame_of(picture: Picture, events: Iterable[EventRecord], live: bool) -> Entities:
+    """What does not grow with the number of resources."""
     entities: Entities = {"head": _head(picture, live)}
     entities |= _summary(picture)
     entities |= {f"node:{node.name}": _node(node, picture) for node in picture.nodes.values()}
-    for resource in picture.resources.values():
-        entities[f"row:{resource.id}"] = _row(resource, picture)
-        for node in picture.nodes:
-            entities[f"cell:{resource.id}@{node}"] = _cell(resource, node, picture)
-    for order, problem in enumerate(picture.problems):
-        entities[f"problem:{problem.key}"] = _problem(problem, order, problem.key in seen)
     for order, purpose in enumerate(picture.purposes):
         entities[f"purpose:{purpose.key}"] = Entity(cls="purpose", order=order, parts={"sentence": _sentence(purpose)})
     for order, event in enumerate(reversed(list(events))):
         entities[f"event:{event.node}:{event.seq}"] = event_entity(event, order)
     entities["transition"] = _transition(picture.transition)
+    return entities
+
+
+def part_of(root: str, part: Part, picture: Picture) -> Entities:
+    """The rows and cells of one top-level resource and all that is below it."""
+    entities: Entities = {}
+    for name, state in part.states.items():
+        resource, leaves = picture.resources[name], picture.leaves(name)
+        entities[f"row:{name}"] = _row(resource, state, leaves, part, picture.nodes)
+        for node in picture.nodes:
+            cells = [part.cells[leaf, node] for leaf in leaves]
+            is_leaf = resource.kind == "primitive"
+            entities[f"cell:{name}@{node}"] = _leaf_cell(cells[0], language()) if is_leaf else _cell(cells)
     return entities
 
 
@@ -218,10 +239,9 @@ def _tone_shape(severity: str) -> str:
 
 
 def _summary(picture: Picture) -> Entities:
-    services = picture.services
-    states = {each.id: _row_state(each, picture) for each in services}
-    down = [each for each in services if states[each.id] in DOWN_STATES and not _serves(each, picture)]
-    alone = [each for each in services if states[each.id] == "alone"]
+    services = [(picture.parts[each.id].states[each.id], picture.parts[each.id].serves) for each in picture.services]
+    down = [state for state, serves in services if state in DOWN_STATES and not serves]
+    alone = [state for state, _serves in services if state == "alone"]
     online = [each for each in picture.nodes.values() if each.can_host]
     links = [is_heard for node in picture.nodes.values() for _nic, is_heard in node.links]
     fencing = next((each.code for each in picture.problems if each.code.startswith("fencing.")), "")
@@ -257,16 +277,6 @@ def _summary(picture: Picture) -> Entities:
     }
 
 
-def _serves(service: Resource, picture: Picture) -> bool:
-    """A clone serves as long as one instance of each of its parts runs, whatever became of the others."""
-    if service.kind not in ("clone", "promotable", "bundle"):
-        return False
-    up = ("running", "promoted", "unpromoted")
-    return all(
-        any(picture.cells[leaf, node].state in up for node in picture.nodes) for leaf in picture.leaves(service.id)
-    )
-
-
 def _meter(label: str, value: str, tone: str) -> Entity:
     return Entity(cls=f"meter tone-{tone}", parts={"label": label, "value": value})
 
@@ -286,29 +296,10 @@ def _node(node: Node, picture: Picture) -> Entity:
     )
 
 
-def _row_state(resource: Resource, picture: Picture) -> str:
-    """The state of a resource as a whole: what the worst of its parts does on the node where it runs best."""
-    order = {state: rank for rank, state in enumerate(WORST_FIRST)}
-    running = ("running", "promoted", "unpromoted", "alone", "unmanaged", "maintenance")
-    states = []
-    for leaf in picture.leaves(resource.id):
-        here = [picture.cells[leaf, node].state for node in picture.nodes]
-        alarming = [state for state in here if order[state] <= order["migrating"]]
-        up = [state for state in here if state in running]
-        disabled = [state for state in here if state == "disabled"]
-        states.append(min(alarming or up or disabled or ["stopped"], key=order.__getitem__))
-    return min(states, key=order.__getitem__, default="none")
-
-
-def _row(resource: Resource, picture: Picture) -> Entity:
-    state = _row_state(resource, picture)
+def _row(resource: Resource, state: str, leaves: list[str], part: Part, nodes: Iterable[str]) -> Entity:
     look = CELL_LOOKS[state]
-    running = ("running", "promoted", "unpromoted", "alone", "unmanaged", "maintenance", "double")
-    places = [
-        node
-        for node in picture.nodes
-        if any(picture.cells[leaf, node].state in running for leaf in picture.leaves(resource.id))
-    ]
+    running = (*UP_STATES, "double")
+    places = [node for node in nodes if any(part.cells[leaf, node].state in running for leaf in leaves)]
     where = _("on %(nodes)s") % {"nodes": ", ".join(places)} if places else ""
     return Entity(
         cls=f"row tone-{look.tone}",
@@ -322,10 +313,8 @@ def _row(resource: Resource, picture: Picture) -> Entity:
     )
 
 
-def _cell(resource: Resource, node: str, picture: Picture) -> Entity:
-    if resource.kind == "primitive":
-        return _leaf_cell(picture.cells[resource.id, node])
-    cells = [picture.cells[leaf, node] for leaf in picture.leaves(resource.id)]
+def _cell(cells: list[Cell]) -> Entity:
+    """Of a group or a clone: the worst of its parts."""
     if not cells:
         return Entity(cls="cell tone-quiet", shape="dash", parts={"word": "", "count": "", "why": ""})
     worst = min(cells, key=lambda cell: WORST_FIRST.index(cell.state))
@@ -335,7 +324,13 @@ def _cell(resource: Resource, node: str, picture: Picture) -> Entity:
     return Entity(cls=f"cell tone-{look.tone}", shape=look.shape, parts={"word": word, "count": "", "why": _why(worst)})
 
 
-def _leaf_cell(cell: Cell) -> Entity:
+def _leaf_cell(cell: Cell, spoken: str) -> Entity:
+    """Nothing in it says where it stands, so that cells which look alike are one entity."""
+    return _cell_like(spoken, replace(cell, resource="", node="", since_ms=0))
+
+
+@lru_cache(maxsize=4096)
+def _cell_like(_spoken: str, cell: Cell) -> Entity:
     look = CELL_LOOKS[cell.state]
     count = ""
     if cell.failcount:
@@ -365,7 +360,7 @@ def _sentence(problem: Problem) -> str:
     return _(PROBLEM_SENTENCES[problem.code]) % fields
 
 
-def _problem(problem: Problem, order: int, is_seen: bool) -> Entity:
+def problem_entity(problem: Problem, order: int, is_seen: bool) -> Entity:
     entity = Entity(
         cls=f"problem tone-{_tone(problem.severity)} {'is-seen' if is_seen else ''}".strip(),
         shape=_tone_shape(problem.severity),

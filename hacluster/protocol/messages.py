@@ -7,6 +7,8 @@ listens. Console, command line and resource agents' callbacks all use these mess
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import msgspec
 
 from hacluster.cib.orders import CibOperationKind as CibOperationKind
@@ -485,6 +487,18 @@ class Refused(Message, frozen=True, kw_only=True, tag="refused"):
     """The same in Japanese, where the agent can say it."""
     exit_code: int = 1
     """The crm exit code a command line tool ends with (crm_error)."""
+
+
+class Why(NamedTuple):
+    """Why not, in both languages."""
+
+    en: str
+    ja: str = ""
+    """Empty where nobody but a device or the system said it."""
+
+
+def refused(code: str, why: Why, exit_code: int = 1) -> Refused:
+    return Refused(code=code, reason=why.en, reason_ja=why.ja, exit_code=exit_code)
 
 
 Request = (

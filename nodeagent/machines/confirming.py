@@ -10,13 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from hacluster.protocol import messages as say
 from hacluster.protocol.peers import HearingAnswered, HearingAsked
 from nodeagent.machines.events import DcGone, LinkDead, LinkUp, MemberGone
-from nodeagent.machines.fencing import Fencing
+from nodeagent.machines.fencing import DC_CHANGED, Fencing
 from nodeagent.machines.situation import Machine, Situation, on, on_message
 
 ANSWER_MS = 3_000
-Then = Callable[[str], None]
+Then = Callable[[say.Why | None], None]
+
+
+def _hears(member: str, target: str) -> say.Why:
+    return say.Why(f"{member} hears {target}", f"{member} に {target} の応答が届いています")
 
 
 @dataclass(slots=True)
@@ -52,9 +57,9 @@ class Confirming(Machine):
     # At the DC
 
     def ask(self, target: str, user: str, then: Then) -> None:
-        """`then` gets why not, or ""."""
+        """`then` gets why not, or None."""
         if self.hears(target):
-            then(f"{self.here.name} hears {target}")
+            then(_hears(self.here.name, target))
             return
         question = self._questions.get(target)
         if question is not None:
@@ -74,7 +79,7 @@ class Confirming(Machine):
         if question is None or question.number != message.number:
             return
         if message.is_heard:
-            self._end(message.target, f"{peer} hears {message.target}")
+            self._end(message.target, _hears(peer, message.target))
             return
         question.waiting.discard(peer)
         self._consider(message.target)
@@ -89,20 +94,23 @@ class Confirming(Machine):
     def _dc_gone(self, event: DcGone) -> None:
         if event.dc == self.here.name:
             for target in list(self._questions):
-                self._end(target, "the DC changed")
+                self._end(target, DC_CHANGED)
 
     def timer(self, name: str) -> None:
         silent = ", ".join(sorted(self._questions[name].waiting))
-        self._end(name, f"{silent} did not say whether it hears {name}")
+        why_not = say.Why(
+            f"{silent} did not say whether it hears {name}", f"{silent} が {name} の応答の有無を回答しませんでした"
+        )
+        self._end(name, why_not)
 
     def _consider(self, target: str) -> None:
         question = self._questions[target]
         if not question.waiting:
             # It may have come back while the members were asked.
-            why_not = f"{self.here.name} hears {target}" if self.hears(target) else ""
+            why_not = _hears(self.here.name, target) if self.hears(target) else None
             self._end(target, why_not or self._fencing.confirm(target, question.user))
 
-    def _end(self, target: str, why_not: str) -> None:
+    def _end(self, target: str, why_not: say.Why | None) -> None:
         self.clear_timer(target)
         for then in self._questions.pop(target).thens:
             then(why_not)

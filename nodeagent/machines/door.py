@@ -44,10 +44,11 @@ EXIT_NO_SUCH = 105
 DC_WAIT_MS = 30_000
 """How long a request waits for a DC to be there."""
 ReplyTo = Callable[[Reply], None]
-NO_DC = say.Refused(code="agent.no-dc", reason="there is no DC at the moment", exit_code=EXIT_NO_DC)
+NO_DC = say.refused("agent.no-dc", say.Why("there is no DC at the moment", "現在 DC がいません"), EXIT_NO_DC)
 DC_LOST = say.Refused(
     code="agent.dc-lost",
     reason="the DC was lost before it answered; look whether it was done",
+    reason_ja="応答の前に DC が失われました。実行されたかどうかを確認してください",
     exit_code=EXIT_NO_DC,
 )
 
@@ -255,8 +256,9 @@ class Door(Machine):
         cib = self._replication.draft
         resources = cleaned_with(cib, request.resource, force=request.force)
         if request.resource and not resources:
-            reason = f"there is no resource {request.resource}"
-            reply(say.Refused(code="resource.unknown", reason=reason, exit_code=EXIT_NO_SUCH))
+            name = request.resource
+            why = say.Why(f"there is no resource {name}", f"リソース {name} はありません")
+            reply(say.refused("resource.unknown", why, EXIT_NO_SUCH))
             return
         nodes = [request.node] if request.node else sorted(self.here.view.members)
         done = []
@@ -307,7 +309,8 @@ class Door(Machine):
 
     def _shut_down(self, node: str, reply: ReplyTo) -> None:
         if node not in self.here.view.members:
-            reply(say.Refused(code="node.unknown", reason=f"{node} is not a member", exit_code=EXIT_NO_SUCH))
+            why = say.Why(f"{node} is not a member", f"{node} はクラスターに参加していません")
+            reply(say.refused("node.unknown", why, EXIT_NO_SUCH))
             return
         self.publish(events.SHUTDOWN_REQUESTED, node=node)
         self.give(AttributeWanted(node, "shutdown", str(self.here.wall_ms // 1000)))
@@ -315,7 +318,7 @@ class Door(Machine):
 
     def _forget_node(self, node: str, user: str, reply: ReplyTo) -> None:
         if node in self.here.heard or node in self.here.view.members:
-            reply(say.Refused(code="node.is-heard", reason=f"{node} is still there"))
+            reply(say.refused("node.is-heard", say.Why(f"{node} is still there", f"{node} はまだ応答しています")))
             return
         cib = self._replication.draft
         state = node_state(cib, node)
@@ -329,16 +332,16 @@ class Door(Machine):
     # Fencing
 
     def _fence(self, request: say.FenceNode, reply: ReplyTo) -> None:
-        def ended(is_ok: bool, reason: str) -> None:
-            reply(say.Done() if is_ok else say.Refused(code="fence.failed", reason=reason))
+        def ended(is_ok: bool, why: say.Why) -> None:
+            reply(say.Done() if is_ok else say.refused("fence.failed", why))
 
         self._fencing.wait(request.node, ended)
         self.give(FenceNeeded(request.node, request.action, request.client or "stonith_admin", request.timeout_ms))
 
     def _confirm(self, request: say.FenceConfirm, user: str, reply: ReplyTo) -> None:
-        def answered(why_not: str) -> None:
-            if why_not:
-                reply(say.Refused(code="fence.node-is-heard", reason=why_not))
+        def answered(why_not: say.Why | None) -> None:
+            if why_not is not None:
+                reply(say.refused("fence.node-is-heard", why_not))
             else:
                 self._when_settled(reply)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from hacluster.protocol import events
+from hacluster.protocol import messages as say
 from hacluster.protocol.messages import FenceDevice, FenceHistory, FenceRecord
 from hacluster.protocol.peers import ExpelledFrom, FenceAnswered, FenceAsked, FenceCancelled, FenceRecorded
 from nodeagent.machines.effects import FenceDeviceSpec, KillFenceDevice, RebootSelf, RunFenceDevice
@@ -39,7 +40,8 @@ RETRY_MS_MIN = 500
 RETRY_MS_MAX = 30_000
 SLACK_MS = 10_000
 HISTORY_MAX = 500
-Waiter = Callable[[bool, str], None]
+Waiter = Callable[[bool, say.Why], None]
+DC_CHANGED = say.Why("the DC changed", "DC が交代しました")
 
 
 @dataclass(slots=True)
@@ -128,7 +130,7 @@ class Fencing(Machine):
         for target in [target for target in self._delayed if target not in self.here.view.members]:
             del self._delayed[target]
             self.clear_timer(f"retry {target}")
-            self._tell_waiters(target, is_ok=False, reason="quorum was lost")
+            self._tell_waiters(target, is_ok=False, why=say.Why("quorum was lost", "クォーラムを失いました"))
             self.give(FencingFinished(target, False, self.here.name))
 
     def _begin(self, event: FenceNeeded) -> None:
@@ -175,7 +177,8 @@ class Fencing(Machine):
         if event.target not in self._held:
             self._held.add(event.target)
             self.publish(events.FENCE_HELD, node=event.target)
-        self._tell_waiters(event.target, is_ok=False, reason="this side has not won the tie")
+        why = say.Why("this side has not won the tie", "こちら側はタイブレークに勝てませんでした")
+        self._tell_waiters(event.target, is_ok=False, why=why)
         self.give(FencingFinished(event.target, False, self.here.name))
 
     def _next_step(self, request: _Request) -> None:
@@ -306,7 +309,7 @@ class Fencing(Machine):
                 self.publish(events.FENCE_OK, action=request.action, node=target, executor=executor)
         else:
             self._failed(request, executor)
-        self._tell_waiters(target, is_ok=is_ok, reason=request.reason)
+        self._tell_waiters(target, is_ok=is_ok, why=say.Why(request.reason))
         # Nobody is put out by being let at the storage.
         incarnation = 0 if request.action == "on" else request.incarnation
         finished = FencingFinished(target, is_ok, executor, by_human=bool(by_human), incarnation=incarnation)
@@ -319,14 +322,14 @@ class Fencing(Machine):
         if attempts == ATTEMPTS_ALERT:
             self.publish(events.FENCE_GAVE_UP, node=request.target)
 
-    def _tell_waiters(self, target: str, *, is_ok: bool, reason: str) -> None:
+    def _tell_waiters(self, target: str, *, is_ok: bool, why: say.Why) -> None:
         for waiter in self._waiters.pop(target, []):
-            waiter(is_ok, reason)
+            waiter(is_ok, why)
 
-    def confirm(self, target: str, user: str) -> str:
-        """DC: a human has seen that the node is off. Gives why not, or ""."""
+    def confirm(self, target: str, user: str) -> say.Why | None:
+        """DC: a human has seen that the node is off. Gives why not, or None."""
         if target in self.here.heard or target == self.here.name:
-            return "the node is heard"
+            return say.Why("the node is heard", "ノードの応答が届いています")
         self.publish(events.FENCE_CONFIRMED, node=target, user=user)
         self._delayed.pop(target, None)
         self.clear_timer(f"retry {target}")
@@ -337,14 +340,14 @@ class Fencing(Machine):
         elif request.executor:
             self.send(request.executor, FenceCancelled(request_id=request.id))
         self._end(request, is_ok=True, by_human=user or "a human")
-        return ""
+        return None
 
     @on(DcGone)
     def _dc_gone(self, event: DcGone) -> None:
         """Only a DC has requests; the next one asks anew for what is still needed."""
         if event.dc == self.here.name:
             for target in list(self._requests):
-                self._tell_waiters(target, is_ok=False, reason="the DC changed")
+                self._tell_waiters(target, is_ok=False, why=DC_CHANGED)
             self._requests.clear()
             self._delayed.clear()
             self._deadlines.clear()

@@ -4,7 +4,9 @@ Reads the memberships that `join` installs and TieBreakerAnswered of the shell; 
 and TieDecided, and keeps `Situation.tie`.
 
 Invariant: while the answer is out, and after it was no, this half fences nobody of the other one and has no quorum.
-A disk gives itself to one half only. A ping node may be reached by both, and then fencing decides between them.
+A disk gives itself to one half only. A ping node may be reached by both, and then fencing decides between them. A half
+that had lost by ping and reaches it again may be one whose cables are mended: it acts only when it reaches the ping
+node once more, after a pause in which it would have heard the other half.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ class TieBreaker(Machine):
     def __init__(self, here: Situation) -> None:
         super().__init__(here)
         self._token = 0
+        self._was_reached = False
+        """The half that has lost reaches the ping node again, and waits whether it hears the other half too."""
 
     def consider(self, members: Collection[str]) -> Tie:
         """DC: whether these members win. Begins to ask when they are half of all nodes and hear nothing of the rest."""
@@ -51,6 +55,7 @@ class TieBreaker(Machine):
         self.clear_timer("answer")
         self.clear_timer("again")
         self._token = 0
+        self._was_reached = False
         if self.here.tie is not Tie.NONE:
             self.here.tie = Tie.NONE
             self.give(ReleaseTieBreaker())
@@ -60,9 +65,20 @@ class TieBreaker(Machine):
         """The answer, or later the news that a reservation was lost."""
         if event.token == self._token and self.here.tie is not Tie.NONE:
             self.clear_timer("answer")
-            self._decide(is_won=event.is_won)
+            if event.is_won and self.here.tie is Tie.LOST and self.here.settings.tie_breaker == "ping":
+                self._reach_again()
+            else:
+                self._decide(is_won=event.is_won)
+
+    def _reach_again(self) -> None:
+        if self._was_reached and self._is_split(self.here.view.members):
+            self._decide(is_won=True)
+        else:
+            self._was_reached = True
+            self.set_timer("again", self.here.settings.restart_ms)
 
     def _decide(self, *, is_won: bool) -> None:
+        self._was_reached = False
         tie = Tie.WON if is_won else Tie.LOST
         if tie is not self.here.tie:
             self.here.tie = tie

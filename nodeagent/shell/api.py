@@ -33,6 +33,8 @@ from hacluster.protocol.messages import (
     Request,
     Subscribe,
     Update,
+    Why,
+    refused,
 )
 
 BEAT_S = 2.0
@@ -137,9 +139,9 @@ class Door:
 
     def take(self, connection: _Connection, request: Request) -> None:
         if is_change(request) and not connection.may_change:
-            reason = f"user {connection.user} may look, but not change anything"
-            refusal = Refused(code="access", reason=reason, exit_code=EXIT_INSUFFICIENT_PRIVILEGE)
-            connection.reply(refusal)
+            user = connection.user
+            why = Why(f"user {user} may look, but not change anything", f"ユーザー {user} は参照のみ可能です")
+            connection.reply(refused("access", why, EXIT_INSUFFICIENT_PRIVILEGE))
         elif isinstance(request, Subscribe):
             self._subscribe(connection, request)
         else:
@@ -224,7 +226,7 @@ class _Connection(asyncio.Protocol):
             self._say_last(Refused(code="frame", reason=str(error), exit_code=76))
             return
         if len(self._waiting) > REQUESTS_WAITING_MAX:
-            self._say_last(Refused(code="flood", reason="too many requests at once"))
+            self._say_last(refused("flood", Why("too many requests at once", "一度に送られた要求が多すぎます")))
             return
         self._next()
 
@@ -272,12 +274,15 @@ class _Connection(asyncio.Protocol):
         return True
 
     def drop_slow(self) -> None:
-        self._say_last(Refused(code="slow", reason="this listener does not read fast enough: subscribe again"))
+        why = Why(
+            "this listener does not read fast enough: subscribe again", "読み取りが間に合いません。購読し直してください"
+        )
+        self._say_last(refused("slow", why))
 
     # The end
 
-    def _say_last(self, refused: Refused) -> None:
-        self.send(refused)
+    def _say_last(self, refusal: Refused) -> None:
+        self.send(refusal)
         if self._transport is not None:
             self._transport.close()
             asyncio.get_running_loop().call_later(_LAST_WORD_S, self._abort)

@@ -34,6 +34,8 @@ from hacluster.protocol.messages import (
     Refused,
     Reply,
     Request,
+    Why,
+    refused,
 )
 from nodeagent.shell import fence_agents
 from nodeagent.shell.disk import Disk
@@ -103,13 +105,14 @@ class LocalRequests:
     def _monitor_state(self, kind: str, instance: str) -> Reply:
         if self._monitors.is_running(kind, instance):
             return Done()
-        reason = f"the monitor {kind} of {instance} is not running"
-        return Refused(code="monitor.not-running", reason=reason, exit_code=EXIT_NOT_RUNNING)
+        why = Why(f"the monitor {kind} of {instance} is not running", f"{instance} の監視 {kind} は動いていません")
+        return refused("monitor.not-running", why, EXIT_NOT_RUNNING)
 
     async def _run_action(self, request: AgentActionRun) -> Reply:
         if request.action not in HARMLESS_ACTIONS:
-            reason = f"{request.action} would change what the cluster manages"
-            return Refused(code="agent.action", reason=reason, exit_code=2)
+            name = request.action
+            why = Why(f"{name} would change what the cluster manages", f"{name} はクラスターが管理するものを変更します")
+            return refused("agent.action", why, exit_code=2)
         if request.standard == "stonith":
             if request.action == "meta-data":
                 device = await fence_agents.metadata(request.type, timeout_ms=request.timeout_ms)
@@ -133,8 +136,12 @@ class LocalRequests:
 
 def _document(version: CibVersion, cib: Cib | None) -> Reply:
     if cib is None:
-        reason = f"there is no configuration {version.admin_epoch}.{version.epoch} on this node, or it is damaged"
-        return Refused(code="cib.no-such-version", reason=reason, exit_code=EXIT_NO_SUCH)
+        number = f"{version.admin_epoch}.{version.epoch}"
+        why = Why(
+            f"there is no configuration {number} on this node, or it is damaged",
+            f"構成 {number} はこのノードにないか、壊れています",
+        )
+        return refused("cib.no-such-version", why, EXIT_NO_SUCH)
     return CibDocument(xml=to_xml(cib).encode(), version=cib.version)
 
 

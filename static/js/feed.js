@@ -1,5 +1,5 @@
 // The live connection: hello, snapshot, deltas, beats. What cannot be believed any more is hatched, and actions are off.
-import { apply, remove } from "./patch.js";
+import { apply, reindex, remove } from "./patch.js";
 import { showAges, span } from "./look.js";
 import { applyFold } from "./matrix.js";
 import { toast } from "./toasts.js";
@@ -112,6 +112,7 @@ async function restructure(structure) {
   const fresh = await fetchPage();
   const replacement = fresh?.querySelector("[data-matrix]");
   if (replacement) matrix.replaceChildren(...replacement.childNodes);
+  reindex();
   applyFold();
 }
 

@@ -22,9 +22,14 @@ export function span(ms) {
   return japanese() ? `${n} ${ja}` : `${n} ${en}`;
 }
 
+// Lists stay where they are; a page of a thousand rows is not looked through each second.
+let places = null;
+
 /** Ages stand only in `data-age` elements: nothing the server renders changes by itself. */
 export function showAges() {
-  for (const place of document.querySelectorAll("[data-at]")) {
+  places ??= document.querySelectorAll("[data-list], [data-key=transition]");
+  for (const place of [...places].flatMap((each) => [each, ...each.querySelectorAll("[data-at]")])) {
+    if (!place.dataset.at) continue;
     const age = place.querySelector("[data-age]");
     if (!age) continue;
     const at = Number(place.dataset.at);

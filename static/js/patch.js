@@ -3,11 +3,27 @@
 
 const LISTS = ["problem", "purpose", "event"];
 const kindOf = (key) => key.slice(0, key.indexOf(":"));
-const element = (key) => document.querySelector(`[data-key="${CSS.escape(key)}"]`);
+
+// Looking through a page of a thousand rows for each key would cost more than all else: it is done once.
+let known = null;
+
+/** Whoever puts keyed elements into the page, or takes them out, calls this. */
+export function reindex() {
+  known = null;
+}
+
+function element(key) {
+  if (!known) {
+    known = new Map();
+    for (const each of document.querySelectorAll("[data-key]")) if (!known.has(each.dataset.key)) known.set(each.dataset.key, each);
+  }
+  return known.get(key);
+}
 
 export function apply(entities) {
+  const lists = Object.fromEntries(LISTS.map((kind) => [kind, document.querySelector(`[data-list="${kind}"]`)]));
   for (const [key, entity] of Object.entries(entities)) {
-    const list = LISTS.includes(kindOf(key)) && document.querySelector(`[data-list="${kindOf(key)}"]`);
+    const list = lists[kindOf(key)];
     const found = element(key) || (list ? born(key, list) : null);
     if (found) fill(found, entity);
     if (list && found) place(list, found, entity.order);
@@ -15,7 +31,11 @@ export function apply(entities) {
 }
 
 export function remove(keys) {
-  for (const key of keys) if (LISTS.includes(kindOf(key))) element(key)?.remove();
+  for (const key of keys) {
+    if (!LISTS.includes(kindOf(key))) continue;
+    element(key)?.remove();
+    known.delete(key);
+  }
 }
 
 function born(key, list) {
@@ -24,6 +44,7 @@ function born(key, list) {
   const child = template.content.firstElementChild.cloneNode(true);
   child.dataset.key = key;
   list.append(child);
+  known.set(key, child);
   return child;
 }
 

@@ -40,6 +40,12 @@ class Options:
     deadtime_ms: int = 1000
     state: str = ""
     """A folder on a real disk for the agents' state; the lab's memory when it is empty."""
+    policy: str = ""
+    """no-quorum-policy; "" is ignore for a pair and stop for more."""
+    lines: tuple[str, ...] = ()
+    """More lines of ha.cf."""
+    disks: tuple[str, ...] = ()
+    """Shared ones, as /run/lab/disk/NAME."""
 
 
 @contextlib.contextmanager
@@ -51,7 +57,7 @@ def small_cluster(options: Options, *, is_configured: bool = True) -> Iterator[L
             everybody = set(options.nodes)
             cluster.wait_until(host, "all are members", lambda view, all=everybody: view.members == all, TOGETHER_S)
         if is_configured:
-            configure(lab.hosts[0], options.nodes)
+            configure(lab.hosts[0], options.nodes, options.policy)
             wait_until_served(lab.hosts[0])
         yield lab
 
@@ -66,6 +72,8 @@ def state_of(host: Host, options: Options) -> str:
 
 
 def install(lab: Lab, options: Options) -> None:
+    for disk in options.disks:
+        lab.add_disk(disk, 1)
     for host in lab.hosts:
         etc = host.folder / "etc" / "hacluster"
         etc.mkdir()
@@ -91,6 +99,7 @@ def _ha_cf(lab: Lab, options: Options) -> str:
         f"deadtime {options.deadtime_ms}ms",
         f"initdead {max(5000, options.deadtime_ms)}ms",
         "logfile /var/log/hacluster.log",
+        *options.lines,
     ]
     for lan, medium in zip((HB1, HB2), options.media, strict=True):
         match medium:
@@ -125,8 +134,8 @@ def change(host: Host, section: str, xml: str) -> None:
         raise RuntimeError(f"{host.name} answered {reply}")
 
 
-def configure(host: Host, nodes: tuple[str, ...]) -> None:
-    policy = "ignore" if len(nodes) == 2 else "stop"
+def configure(host: Host, nodes: tuple[str, ...], policy: str = "") -> None:
+    policy = policy or ("ignore" if len(nodes) == 2 else "stop")
     change(
         host,
         "crm_config",

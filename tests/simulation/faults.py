@@ -83,7 +83,9 @@ class Weather(Peace):
         at = 2_000
         while at < self.calm_ms - 5_000:
             at += self.luck.randrange(200, 6_000)
-            world.at(at, self._counted(self.luck.choice(kinds)))
+            fault = self._counted(self.luck.choice(kinds))
+            if at < self.calm_ms:
+                world.at(at, fault)
         world.at(self.calm_ms, self.end)
 
     def kinds(self) -> list[Fault]:

@@ -182,6 +182,11 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "            self._decide(is_won=False)\n",
         "            self._decide(is_won=True)\n",
     ),
+    "a loser that reaches the ping node again acts at once": (
+        "tiebreaker.py",
+        "        if self._was_reached and self._is_split",
+        "        if self._is_split",
+    ),
     "wait_for_all is ignored": (
         "quorum.py",
         "if self._wait_for_all and not self._has_seen_all:",

@@ -34,6 +34,7 @@ def test_a_node_that_only_another_member_hears_cannot_be_confirmed_as_off():
     world.hosts[dc].request(say.FenceConfirm(node=lost, user="root"), replies.append)
     world.run(world.now_ms + 5_000)
     assert [(reply.code, reply.reason) for reply in replies] == [("fence.node-is-heard", f"{witness} hears {lost}")]
+    assert replies[0].reason_ja == f"{witness} に {lost} の応答が届いています"
     assert not said(world, f"STONITH (off) {lost} by a human")
 
 

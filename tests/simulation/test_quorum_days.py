@@ -267,6 +267,30 @@ def test_without_fencing_the_loser_by_ping_stays_lost_until_it_hears_the_other()
     world.judges.final(world)
 
 
+def test_a_loser_that_reaches_the_ping_node_again_just_before_it_hears_the_other_fences_nobody():
+    """Found in the lab: the cables were mended one after the other, and the loser had the winner fenced."""
+    world = pair_split("ping", fencing_works=False, unreachable=("n2",))
+    world.faults.is_fencing_broken = False
+    kept = {name for name in world.hosts["n1"].active if name.startswith("rsc")}
+    world.tie_breaker.unreachable = set()
+    world.run(world.now_ms + 2_500)
+    world.heal()
+    world.run(world.now_ms + 40_000)
+    assert kept
+    assert not said(world, "n2 > Try to STONITH")
+    assert not said(world, "shoots n1")
+    assert kept <= world.hosts["n1"].active
+    world.judges.final(world)
+
+
+def test_a_loser_by_ping_takes_over_when_it_alone_reaches_the_ping_node():
+    world = pair_split("ping", fencing_works=True, unreachable=("n1", "n2"))
+    world.tie_breaker.unreachable = {"n1"}
+    world.run(world.now_ms + 20_000)
+    assert said(world, "n2 shoots n1")
+    assert all(nodes == ["n2"] for nodes in places(world).values())
+
+
 def test_half_of_four_nodes_goes_on_when_it_wins_the_tie():
     world = settled(4, tie_breaker="disk", policy="stop", resources=6)
     world.tie_breaker.unreachable = {"n3", "n4"}

@@ -10,7 +10,7 @@ from django.test import Client
 
 from tests.fake_agent import FakeAgent
 from webui import commands
-from webui.feed import View, feed
+from webui.feed import Feed, feed
 
 PASSWORD = "correct horse battery"
 
@@ -19,8 +19,7 @@ PASSWORD = "correct horse battery"
 def agent(tmp_path, monkeypatch) -> Iterator[FakeAgent]:
     monkeypatch.setenv("HACLUSTER_SOCKET", str(tmp_path / "agent.sock"))
     # Whatever an earlier test left in the process-wide feed is no part of this one.
-    feed.view = View()
-    feed._rendered.clear()
+    vars(feed).update(vars(Feed()))
     with FakeAgent(tmp_path / "agent.sock") as fake:
         yield fake
 

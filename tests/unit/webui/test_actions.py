@@ -10,7 +10,7 @@ from webui import commands
 from webui.actions import Order, Refusal, Tier, Wish, order_of
 from webui.commands import Actor, Prepared
 from webui.models import AuditEntry, Placement
-from webui.picture import picture_of
+from webui.painter import picture_of
 
 ACTOR = Actor("operator", "192.0.2.7")
 

@@ -137,6 +137,27 @@ def test_the_api_does_what_buttons_do(browser_of, agent):
     assert Client().get("/api/v1/status").status_code == 401
 
 
+def test_a_missing_right_is_told_in_the_language_of_the_reader(browser_of, agent):
+    client, body = browser_of("viewer"), {"action": "standby", "target": "pm01"}
+    told = {
+        language: client.post(
+            "/api/v1/actions/preview", body, content_type="application/json", headers={"accept-language": language}
+        ).json()["detail"]
+        for language in ("ja", "en")
+    }
+    assert told == {
+        "ja": "あなたの役割（参照者）では実行できません: クラスターの運用操作",
+        "en": "Your role (Viewer) may not do this: operate the cluster.",
+    }
+    page = client.get("/users/", headers={"accept-language": "ja"})
+    assert (page.status_code, "あなたの役割（参照者）では実行できません: 利用者の管理" in page.content.decode()) == (
+        403,
+        True,
+    )
+    answer = client.get("/api/v1/jobs/none", headers={"accept-language": "ja"})
+    assert (answer.status_code, answer.json()["detail"]) == (404, "そのようなジョブはありません。")
+
+
 def test_a_token_opens_the_api_with_the_rights_of_its_user(users, browser_of):
     token = browser_of("viewer").post("/api/v1/tokens", {"name": "cron"}, content_type="application/json").json()
     headers = {"authorization": f"Bearer {token['token']}"}

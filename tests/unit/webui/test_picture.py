@@ -6,7 +6,7 @@ from hacluster.cib import status as status_of
 from hacluster.protocol.messages import TransitionProgress
 from tests.fake_agent import GROUP, failed_over, joined, left, operation, pair, stops
 from webui.actions import Order, Wish, order_of
-from webui.picture import picture_of
+from webui.painter import picture_of
 
 
 def states(picture, resource):
