@@ -372,7 +372,7 @@ class Wishes:
     def _follow_role(self, instance: Resource, primary: Resource, colocation: Colocation) -> None:
         """An instance that is a group is promoted as a whole."""
         if primary.variant is Variant.CLONE:
-            self._follow_promoted_in_role(instance, primary, colocation)
+            self._follow_clone(instance, primary, colocation)
         elif primary.is_assigned:
             self._follow_in_role(instance, primary, colocation)
 
@@ -435,7 +435,8 @@ class Wishes:
             if instance is not None:
                 self.follow(dependent, instance, colocation)
             elif colocation.score >= SCORE_INFINITY:
-                dependent.is_assigned, dependent.target, dependent.next_role = True, None, Role.STOPPED
+                for part in dependent.walk():
+                    part.is_assigned, part.target, part.next_role = True, None, Role.STOPPED
             return
         if colocation.score >= SCORE_INFINITY:
             homes = {index for child in clone.children for index in child.homes_next if not _is_blocked(child)}

@@ -97,6 +97,9 @@ def add_promotion_scores(cluster: Cluster, clone: Resource) -> None:
     scores = PromotionScores(cluster, clone)
     for child in clone.children:
         for index in list(child.scores):
+            if not cluster.nodes[index].can_run:
+                # Nothing will be promoted there, so that no instance comes before others for it.
+                continue
             given, _ = scores.on(child, index)
             if given > 0:
                 child.scores[index] = add(child.scores[index], given)
@@ -168,6 +171,8 @@ def _sort(chooser: Chooser, clone: Resource) -> None:
         elif child.homes_next and child.sort_index >= 0:
             child.sort_index = weights.get(child.homes_next[0], 0)
     clone.is_merging = False
+    # Who goes with this clone later is drawn to where its best instances are.
+    clone.scores = weights
     natural = instance_order(chooser.cluster, clone, chooser.wishes)
     clone.children.sort(key=natural)
     clone.children.sort(key=cmp_to_key(_compare))
