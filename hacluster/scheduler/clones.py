@@ -28,14 +28,16 @@ def instance_order(cluster: Cluster, clone: Resource, wishes: Wishes) -> Callabl
         homes = instance.homes_now
         number = instance.id.rsplit(":", 1)[-1]
         name = (len(number), number)
+        # An instance that was made for a history that none of them explains is used when all others are.
+        is_spare = any(part.is_orphan for part in instance.walk())
         if not homes:
             # What runs nowhere may run anywhere, unlike what runs where it no longer may; but of equals it comes last.
-            return (0, False, -instance.priority, 1, False, False, 0, False, 0, name)
+            return (is_spare, False, -instance.priority, 1, False, False, 0, False, 0, name)
         index = homes[0]
         is_allowed = instance.scores.get(index, MINUS_INFINITY) >= 0
         known = clone.scores.get(index)
         return (
-            0,
+            is_spare,
             not is_allowed,
             -instance.priority,
             0,

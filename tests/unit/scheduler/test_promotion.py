@@ -1,4 +1,4 @@
-"""Which instance of a promotable clone is promoted where a colocation names a promoted role."""
+"""Which instance of a promotable clone is promoted: what agents, colocations of roles and the past of its nodes say."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import pytest
 
 from hacluster.scheduler.schedule import schedule
 from hacluster.scheduler.simulate import apply
-from tests.builders import NOW, Situation
+from tests.builders import NOW, ONLINE, Situation, names
+from tests.unit.scheduler.test_odd_pasts import happened
+from tests.unit.scheduler.test_rules import situation
 
 TWO_CLONES = """
 primitive leader ocf:pacemaker:Stateful
@@ -21,7 +23,7 @@ def promoted(colocation: str, best: str) -> dict[str, list[str]]:
     """The leader would be promoted on pm01, the follower on the node `best`, were it not for the colocation."""
     situation = Situation(TWO_CLONES + colocation)
     for node in ("pm01", "pm02"):
-        situation.attribute(node, "master-leader", "100" if node == "pm01" else "60")
+        situation.attribute(node, "master-leader", "100" if node == "pm01" else "10")
         situation.attribute(node, "master-follower", "100" if node == best else "60")
     for _ in range(4):
         situation.cib = apply(situation.cib, situation.schedule(), NOW)
@@ -45,3 +47,43 @@ def test_a_wish_for_the_promoted_role_decides_who_is_promoted(score, best, chose
 def test_a_wish_for_a_place_does_not():
     colocation = "colocation c -50: followers leaders:Promoted"
     assert promoted(colocation, "pm01") == {"leader": ["pm01"], "follower": ["pm01"]}
+
+
+def test_the_best_instances_of_a_clone_draw_the_promoted_role_of_another():
+    colocation = "colocation c inf: followers:Promoted leaders"
+    assert promoted(colocation, "pm02") == {"leader": ["pm01"], "follower": ["pm01"]}
+
+
+def test_a_group_is_promoted_beside_a_clone_without_roles():
+    given = situation(
+        "primitive beside ocf:pacemaker:Dummy\nclone besides beside\n"
+        "primitive a ocf:pacemaker:Stateful\ngroup g a\nclone c g meta promotable=true\n"
+        "colocation together inf: c:Promoted besides"
+    )
+    given.attribute("n1", "master-a", "10")
+    assert "promote a n1" in names(given.schedule())
+
+
+PROMOTABLE = "primitive a ocf:pacemaker:Dummy\nclone c a meta promotable=true"
+
+
+def test_a_promotion_score_where_nothing_can_run_puts_no_instance_before_others():
+    given = Situation(f"{PROMOTABLE}\nprimitive f stonith:external/ssh", ("n1", "n2"))
+    happened(given, "n1", "a", "promote")
+    happened(given, "n2", "a", "monitor 11000", rc=1)
+    given.attribute("n1", "master-a", "10")
+    given.node("n1", ONLINE | {"join": "pending"})
+    # The instance of n1 can't be stopped, so that it could not start on n2.
+    assert {"stop a n2", "start a n2"} <= set(names(given.schedule()))
+
+
+def test_an_instance_that_was_made_for_a_history_comes_after_all_others():
+    given = Situation(f"{PROMOTABLE} clone-max=2\nproperty stonith-enabled=false", ("n1", "n2", "n3"))
+    happened(given, "n1", "a", "promote")
+    happened(given, "n1", "a", "start", rc=5)
+    happened(given, "n2", "a", "monitor 11000")
+    happened(given, "n3", "a", "monitor", rc=7)
+    for node in ("n2", "n3"):
+        given.attribute(node, "master-a", "10")
+    # Of equals the one that is promoted now stays so; it leaves n1, where it may not be any more.
+    assert "promote a n3" in names(given.schedule())
