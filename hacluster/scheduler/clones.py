@@ -90,9 +90,9 @@ def assign_instances(chooser: Chooser, clone: Resource) -> None:
 
 
 def _wants_to_stay(cluster: Cluster, clone: Resource, instance: Resource, optimal: int) -> int | None:
-    """The node an active, healthy instance is on, unless that has as many as it should."""
+    """The node an active, healthy instance is on, unless that has as many as it should. A group stays."""
     homes = instance.homes_now
-    if not homes or instance.is_assigned or any(part.is_failed for part in instance.primitives()):
+    if not homes or instance.is_assigned or instance.is_failed:
         return None
     index = homes[0]
     if not cluster.nodes[index].can_run:

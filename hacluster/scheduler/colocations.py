@@ -488,13 +488,19 @@ class Wishes:
         elif colocation.score >= SCORE_INFINITY:
             dependent.priority = MINUS_INFINITY
 
+    def _likes(self, given: int, index: int) -> tuple[int, int, int]:
+        """The order in which a resource would choose among nodes."""
+        node = self._cluster.nodes[index]
+        is_minimal = self._cluster.options.placement_strategy == "minimal"
+        return -given, 0 if is_minimal else node.assigned_count, node.letter_rank
+
     def compatible_instance(self, resource: Resource, instances: InstancesByNode, now: bool = False) -> Resource | None:
         """The instance of a clone that belongs to a resource: on its node, or on the node it would like best."""
         homes = resource.homes_now if now else resource.homes_next
         if not homes:
             usable = self.usable()
-            liked = sorted(resource.scores.items(), key=lambda item: -item[1])
-            homes = [index for index, given in liked if given >= 0 and usable[index]]
+            homes = [index for index, given in resource.scores.items() if given >= 0 and usable[index]]
+            homes.sort(key=lambda index: self._likes(resource.scores[index], index))
         for index in homes:
             for child in instances.get(index, ()):
                 if not _is_blocked(child):

@@ -209,10 +209,11 @@ def _place_to_promote(cluster: Cluster, clone: Resource, child: Resource, promot
         return None
     index = child.homes_next[0]
     parts = list(child.primitives())
-    is_managed = all(part.is_managed for part in parts)
+    untouchable = [part for part in parts if not part.is_managed]
     options = cluster.options
-    if not is_managed:
-        return index if child.role_now is Role.PROMOTED else None
+    if untouchable:
+        # What nobody may touch stays promoted, and a group with one that isn't can't be promoted.
+        return index if all(part.role_now is Role.PROMOTED for part in untouchable) else None
     if child.priority < 0 or not cluster.nodes[index].can_run or _has_lost_guest(cluster.nodes[index]):
         return None
     if promoted_on.get(index, 0) >= clone.promoted_node_max:

@@ -8,7 +8,7 @@ from hacluster.scheduler.schedule import schedule
 from hacluster.scheduler.simulate import apply
 from tests.builders import NOW, ONLINE, Situation, names
 from tests.unit.scheduler.test_odd_pasts import happened
-from tests.unit.scheduler.test_rules import situation
+from tests.unit.scheduler.test_rules import homes, situation
 
 TWO_CLONES = """
 primitive leader ocf:pacemaker:Stateful
@@ -87,3 +87,35 @@ def test_an_instance_that_was_made_for_a_history_comes_after_all_others():
         given.attribute(node, "master-a", "10")
     # Of equals the one that is promoted now stays so; it leaves n1, where it may not be any more.
     assert "promote a n3" in names(given.schedule())
+
+
+GROUPS = "primitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\ngroup g a b\nclone c g meta promotable=true"
+
+
+def test_an_instance_that_is_a_group_stays_though_a_member_failed():
+    given = situation(GROUPS)
+    happened(given, "n1", "a", "monitor 11000")
+    happened(given, "n1", "b", "demote", rc=1)
+    given.attribute("n2", "master-a", "100")
+    assert "stop b n1" in names(given.schedule())
+    assert "stop a n1" not in names(given.schedule())
+
+
+def test_a_group_with_a_member_that_nobody_may_promote_counts_as_unpromoted():
+    watched = GROUPS.replace(
+        "primitive b ocf:pacemaker:Dummy", "primitive b ocf:pacemaker:Dummy op monitor interval=11s role=Unpromoted"
+    )
+    given = situation(watched.replace("promotable=true", "promotable=true is-managed=false"))
+    happened(given, "n1", "b", "promote")
+    given.attribute("n1", "master-b", "100")
+    watching = [(one.resource, one.interval_ms) for one in given.schedule().actions if one.interval_ms]
+    assert watching == [("b", 11000)]
+
+
+def test_instances_that_are_kept_apart_take_the_emptier_node_for_taken():
+    given = situation(
+        "primitive first ocf:pacemaker:Dummy\nprimitive a ocf:pacemaker:Dummy\nprimitive b ocf:pacemaker:Dummy\n"
+        "clone as a\nclone bs b meta interleave=true\ncolocation apart -inf: bs as"
+    )
+    assert homes(given.schedule(), "first") == {"n1"}
+    assert homes(given.schedule(), "b") == {"n1"}
