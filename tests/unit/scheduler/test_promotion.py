@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.scheduler.test_odd_pasts import happened
 
 from hacluster.scheduler.schedule import schedule
 from hacluster.scheduler.simulate import apply
 from tests.builders import NOW, ONLINE, Situation, names
+from tests.unit.scheduler.test_odd_corners import happened
 from tests.unit.scheduler.test_rules import homes, situation
 
 TWO_CLONES = """
