@@ -12,7 +12,7 @@ from hacluster.cib.model import Cib, Element
 from hacluster.scheduler.graph import TransitionGraph
 
 MOVES = "2.1.5 moves instances of a clone though the node they are on gets one anyway"
-LONELY_MONITOR = "2.1.5 sends the recurring monitor of a resource whose start can't happen"
+LONELY_MONITOR = "2.1.5 promotes or monitors a resource whose start can't happen"
 BLOCKED = "2.1.5 puts another instance beside one that is blocked"
 TWICE = "2.1.5 starts an instance on a node that has one already"
 UNMANAGED_PROMOTED = "2.1.5 promotes a second instance beside a promoted group that nobody may touch"
@@ -23,7 +23,7 @@ OPTIONAL_PROMOTION = "2.1.5 counts no optional colocation of the promoted role f
 def explained(cib: Cib, graph: TransitionGraph, theirs: Iterable[str], words: list[str]) -> str | None:
     """The reasons for all the differences, or None where one of them has none."""
     said = set(theirs)
-    if _only_monitors_without_starts(graph, said, words):
+    if _only_what_needs_a_start(graph, said, words):
         return LONELY_MONITOR
     if any(word.split()[1] in ("fence", "shutdown") for word in words):
         return None
@@ -52,11 +52,12 @@ def _reason(
     return OPTIONAL_PROMOTION if _is_promoted_with_something(cib, clone, members, words) else None
 
 
-def _only_monitors_without_starts(graph: TransitionGraph, theirs: set[str], words: list[str]) -> bool:
+def _only_what_needs_a_start(graph: TransitionGraph, theirs: set[str], words: list[str]) -> bool:
     for word in words:
         sign, task, name, node, *_ = [*word.split(), "", ""]
         is_there = node in graph.placement_now.get(name, {})
-        if sign != "-" or task != "monitor" or is_there or f"start {name} {node}" in theirs:
+        is_lonely = task in ("monitor", "promote") or word.split()[4:] in (["pre_promote"], ["post_promoted"])
+        if sign != "-" or not is_lonely or is_there or f"start {name} {node}" in theirs:
             return False
     return True
 

@@ -7,7 +7,7 @@ import pytest
 from hacluster.scheduler.schedule import schedule
 from tests.property.scheduler.against_peer import PEER, difference
 from tests.property.scheduler.clusters import NOW, cluster
-from tests.property.scheduler.explanations import ABORTS, MOVES, explained
+from tests.property.scheduler.explanations import ABORTS, LONELY_MONITOR, MOVES, explained
 
 SEEDS = range(1, 61)
 MOVING = 92
@@ -39,3 +39,12 @@ def test_an_explanation_accounts_for_every_difference() -> None:
 @pytest.mark.skipif(PEER is None, reason="crm_simulate (pacemaker-cli-utils) is not installed")
 def test_a_peer_that_aborts_is_told_as_such() -> None:
     assert difference(ABORTING) == (["- abort"], ABORTS)
+
+
+def test_a_promotion_is_explained_only_where_the_peer_starts_nothing_to_promote() -> None:
+    cib = cluster(MOVING)
+    graph = schedule(cib, NOW)
+    words = ["- promote nobody node1", "- notify nobody node1 pre_promote"]
+    assert explained(cib, graph, [], words) == LONELY_MONITOR
+    assert explained(cib, graph, ["start nobody node1"], words) is None
+    assert explained(cib, graph, [], ["+ promote nobody node1"]) is None
