@@ -200,39 +200,31 @@ def act(request: HttpRequest, order: ActionOrder) -> Status[dict[str, Any]]:
 
 @api.post("/sheets", response={200: dict, 422: dict}, summary="Upload a sheet (multipart field `file`)")
 def upload(request: HttpRequest, file: File[UploadedFile]) -> Status[dict[str, Any]]:
-    from webui import imports
+    from webui import imports, results
 
     _needs(request, Right.CONFIGURE)
     kept = imports.keep(request.user, Actor.of(request), file.name or "", file.size or 0, file.read)
     if isinstance(kept, Outcome):
         return Status(422, _told(request, kept))
-    return Status(200, imports.payload_of(kept, "", "en"))
+    return Status(200, results.payload_of(kept, "", "en"))
 
 
 @api.get("/sheets/{key}", summary="A sheet's problems, difference and simulated transition")
 def sheet(request: HttpRequest, key: str, sheet: str = "", lang: str = "en") -> dict[str, Any]:
-    from webui import imports
+    from webui import results
 
     _needs(request, Right.CONFIGURE)
-    return imports.payload_of(key, sheet, "ja" if lang == "ja" else "en")
+    return results.payload_of(key, sheet, "ja" if lang == "ja" else "en")
 
 
 @api.post("/sheets/{key}/apply", response={200: dict, 409: dict}, summary="Apply a sheet whose preview was seen")
 def apply(request: HttpRequest, key: str, order: ApplyOrder) -> Status[dict[str, Any]]:
-    from webui import imports
+    from webui import results
+    from webui.imports import Order
 
     _needs(request, Right.CONFIGURE)
-    outcome = imports.apply(
-        request.user,
-        Actor.of(request),
-        key,
-        order.sheet,
-        based_on=order.based_on,
-        digest=order.digest,
-        once=order.key,
-        typed=order.typed,
-        reason=order.reason,
-    )
+    seen = Order(order.based_on, order.digest, order.key, order.typed, order.reason)
+    outcome = results.apply(request.user, Actor.of(request), key, order.sheet, seen)
     return Status(200 if outcome.ok else 409, _told(request, outcome))
 
 

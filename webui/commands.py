@@ -37,7 +37,7 @@ from hacluster.protocol.messages import (
 from webui import agent, journal, roles
 from webui.actions import Order, Refusal, Tier, Wish, order_of
 from webui.feed import feed
-from webui.models import Once, Placement
+from webui.models import Job, Once, Placement
 from webui.painter import picture_of
 from webui.picture import Picture
 from webui.previews import Preview, preview_of
@@ -111,6 +111,15 @@ def audit(
             "reason": reason,
         },
     )
+
+
+def audit_orphan(job: Job) -> None:
+    """Nobody is left to say how this work ended; the trail says so."""
+    action = {"apply": "sheet.applied", "fence": "fence.finished"}.get(job.kind)
+    if action is not None:
+        target = str(job.request.get("node" if job.kind == "fence" else "upload") or job.request.get("restore", ""))
+        detail = {"outcome": "job.process-ended", "left": job.steps[-1]["code"]}
+        audit(Actor(job.user, job.address), action, target=target, result="failed", detail=detail)
 
 
 # ---------------------------------------------------------------- actions with a preview

@@ -1,4 +1,7 @@
-"""What the console does by itself: temporary placements end when their resource has arrived, or after eight hours."""
+"""What the console does by itself.
+
+It ends temporary placements whose resource has arrived or that are eight hours old, and jobs whose process has ended.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,12 @@ EVERY_S = 2.0
 
 
 async def keep(feed: Feed) -> None:
-    """Only the console of the DC tidies up, so that two never do it at once."""
+    """Only the console of the DC ends placements, so that two never do it at once."""
     while True:
+        try:
+            await sync_to_async(_end_orphans)()
+        except Exception:
+            log.exception("jobs could not be looked at")
         await asyncio.sleep(EVERY_S)
         view = feed.view
         try:
@@ -27,6 +34,14 @@ async def keep(feed: Feed) -> None:
                 await sync_to_async(_tidy)(view)
         except Exception:
             log.exception("temporary placements could not be looked at")
+
+
+def _end_orphans() -> None:
+    from webui import commands, jobs
+
+    for job in jobs.end_orphans():
+        log.warning("the process of job %s (%s) has ended before its job", job.key, job.kind)
+        commands.audit_orphan(job)
 
 
 def _has_placement(view: View) -> bool:

@@ -24,7 +24,6 @@ from webui.commands import Actor, Outcome
 from webui.models import Upload
 from webui.previews import Preview, preview_of
 from webui.roles import Right
-from webui.sentences import sentence
 from webui.sheetport import SheetText, cell_of, configured, converted, opened, statements_of
 
 _REASONS = (("reason", "en"), ("reason_ja", "ja"))
@@ -110,18 +109,21 @@ def keep(user: Any, actor: Actor, name: str, size: int, read: Callable[[], bytes
     return commands.keep_sheet(user, actor, name, read())
 
 
-def check(user: Any, actor: Actor, key: str) -> str:
-    """Start the job that checks a kept sheet; gives the job's key."""
+def check(user: Any, actor: Actor, key: str, sheet: str = "") -> str:
+    """The job that checks a worksheet of a kept sheet: the one that is under way, or a new one. Gives its key."""
     roles.require(user, Right.CONFIGURE)
+    under_way = jobs.under_way("import", upload=key, sheet=sheet)
+    if under_way:
+        return under_way
     name = Upload.objects.values_list("name", flat=True).get(pk=key)
-    return jobs.start("import", actor, {"upload": key, "sheet": "", "name": name})
+    return jobs.start("import", actor, {"upload": key, "sheet": sheet, "name": name})
 
 
-def _untold(step: str) -> None:
+def untold(step: str) -> None:
     """For whoever waits for the end alone."""
 
 
-def reading_of(key: str, sheet: str = "", tell: Tell = _untold) -> Reading:
+def reading_of(key: str, sheet: str = "", tell: Tell = untold) -> Reading:
     upload = Upload.objects.get(pk=key)
     tell("opening")
     text = opened(upload.name, bytes(upload.content))
@@ -131,12 +133,7 @@ def reading_of(key: str, sheet: str = "", tell: Tell = _untold) -> Reading:
     return Reading(key, upload.name, text)
 
 
-def proposal_of(key: str, sheet: str = "") -> Proposal | Outcome:
-    """The new configuration beside the running one, or why there is none."""
-    return proposal_from(reading_of(key, sheet))
-
-
-def proposal_from(reading: Reading, tell: Tell = _untold) -> Proposal | Outcome:
+def proposal_from(reading: Reading, tell: Tell = untold) -> Proposal | Outcome:
     if reading.has_errors:
         return Outcome(False, "sheet.has-problems")
     tell("validating")
@@ -156,7 +153,7 @@ def not_usable(problems: Iterable[Problem], code: str = "sheet.not-usable") -> O
     return Outcome(False, code, reasons)
 
 
-def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str, tell: Tell = _untold) -> Proposal:
+def proposal_for(name: str, base: Cib, changed: Cib, crm_text: str, tell: Tell = untold) -> Proposal:
     """What a configuration would change, do and break, whoever wants it."""
     found = checked(base, changed)
     tell("comparing")
@@ -187,23 +184,6 @@ def differences(before: Element, after: Element) -> list[Statement]:
     return found
 
 
-def apply(
-    user: Any,
-    actor: Actor,
-    key: str,
-    sheet: str,
-    *,
-    based_on: str,
-    digest: str,
-    once: str,
-    typed: str = "",
-    reason: str = "",
-) -> Outcome:
-    """Start applying a sheet whose preview was seen; refused when its consequences have become others."""
-    order = Order(based_on, digest, once, typed, reason)
-    return start(user, actor, {"upload": key, "sheet": sheet}, order, lambda: proposal_of(key, sheet))
-
-
 def start(
     user: Any, actor: Actor, source: dict[str, str], order: Order, propose: Callable[[], Proposal | Outcome]
 ) -> Outcome:
@@ -229,6 +209,7 @@ def start(
     request = {
         **source,
         "based_on": order.based_on,
+        "digest": order.digest,
         "reason": order.reason,
         "node": feed.current().picture.node,
     }
@@ -241,37 +222,6 @@ def confirm_word() -> str:
     from webui.feed import feed
 
     return feed.current().picture.cluster or "hacluster"
-
-
-def payload_of(key: str, sheet: str, language: str) -> dict[str, Any]:
-    reading = reading_of(key, sheet)
-    payload: dict[str, Any] = {
-        "ok": not reading.has_errors,
-        "key": key,
-        "name": reading.name,
-        "sheets": list(reading.text.sheets),
-        "sheet": reading.text.sheet,
-        "problems": [problem_payload(each, language) for each in reading.text.problems],
-    }
-    if reading.has_errors:
-        return payload
-    proposal = proposal_of(key, sheet)
-    if isinstance(proposal, Outcome):
-        return {**payload, "ok": False, "reason": sentence(proposal.code, proposal.fields)}
-    return {
-        **payload,
-        "ok": not proposal.checked.refusing,
-        "configuration_problems": [problem_payload(each, language) for each in proposal.checked.problems],
-        "based_on": proposal.based_on,
-        "digest": proposal.preview.digest,
-        "typed": confirm_word() if proposal.is_dangerous else "",
-        "differences": [
-            {"sign": each.sign, "name": each.name, "before": each.before, "after": each.after}
-            for each in proposal.differences
-        ],
-        "preview": proposal.preview.as_payload(),
-        "crm": proposal.crm_text,
-    }
 
 
 def problem_payload(problem: Problem, language: str) -> dict[str, str]:

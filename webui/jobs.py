@@ -13,8 +13,8 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop as noop
 
-from webui import journal, relay
-from webui.models import Job
+from webui import journal, owners, relay
+from webui.models import Job, Revision
 from webui.payloads import JobProgress
 from webui.sentences import sentence
 
@@ -25,6 +25,7 @@ log = logging.getLogger("hacluster.console.jobs")
 
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="job")
 
+UNDER_WAY = (Job.State.QUEUED, Job.State.RUNNING)
 LINES = {
     "reading": noop("Reading the sheet"),
     "opening": noop("Reading the file %(name)s"),
@@ -44,6 +45,27 @@ LINES = {
     "fencing": noop("Fencing %(node)s"),
     "fenced": noop("%(node)s is fenced"),
     "failed": noop("Failed: %(reason)s"),
+    "ended-import": noop("The process that checked the sheet has ended. Nothing was changed; check the sheet again."),
+    "ended-before": noop(
+        "The process that applied the configuration has ended before it handed anything to the cluster. Nothing was "
+        "changed; look at the preview again and apply once more."
+    ),
+    "ended-sending": noop(
+        "The process that applied the configuration has ended while it handed it to the cluster. Whether the cluster "
+        "has taken it is not known here: compare the running configuration before you apply once more."
+    ),
+    "ended-accepted": noop(
+        "The process that followed the configuration has ended. The cluster had taken it and goes on with it: look at "
+        "the matrix. No revision was kept; the agent's own versions have it."
+    ),
+    "ended-kept": noop(
+        "The process that followed the configuration has ended. The cluster had taken it and goes on with it: look at "
+        "the matrix. The revision is kept."
+    ),
+    "ended-fence": noop(
+        "The process that waited for the fencing has ended. The cluster may have gone on with it: look at the timeline "
+        "whether the node is fenced before you fence it once more."
+    ),
     "revision": noop("Kept as revision %(number)s"),
 }
 
@@ -54,7 +76,14 @@ def start(kind: str, actor: Actor, request: dict[str, Any], key: str = "") -> st
 
     key = key or uuid.uuid4().hex
     Job.objects.create(
-        key=key, kind=kind, user=actor.user, address=actor.address, at_ms=journal.now_ms(), request=request
+        key=key,
+        kind=kind,
+        user=actor.user,
+        address=actor.address,
+        at_ms=journal.now_ms(),
+        request=request,
+        # A queue in Redis outlives this process, one of threads does not.
+        owner=owners.mine() if settings.CELERY_TASK_ALWAYS_EAGER else "",
     )
     if settings.CELERY_TASK_ALWAYS_EAGER:
         _threads.submit(_in_thread, key)
@@ -63,8 +92,16 @@ def start(kind: str, actor: Actor, request: dict[str, Any], key: str = "") -> st
         run_job.apply_async(args=[key], retry=False)
     except Exception as error:
         log.warning("the task queue does not answer (%s); the console does the work itself", error)
+        Job.objects.filter(key=key).update(owner=owners.mine())
         _threads.submit(_in_thread, key)
     return key
+
+
+def under_way(kind: str, **request: str) -> str:
+    """The key of a job that does this already, or ""."""
+    wanted = {f"request__{name}": value for name, value in request.items()}
+    job = Job.objects.filter(kind=kind, state__in=UNDER_WAY, **wanted).first()
+    return job.key if job is not None else ""
 
 
 def _in_thread(key: str) -> None:
@@ -78,7 +115,8 @@ def _in_thread(key: str) -> None:
 
 def claim(key: str) -> Job | None:
     """The job, for the first who wants to do it: a message that Redis delivers twice is done once."""
-    taken = Job.objects.filter(key=key, state=Job.State.QUEUED).update(state=Job.State.RUNNING)
+    waiting = Job.objects.filter(key=key, state=Job.State.QUEUED)
+    taken = waiting.update(state=Job.State.RUNNING, owner=owners.mine())
     if not taken:
         return None
     relay.publish(key)
@@ -101,6 +139,32 @@ def finish(job: Job, ok: bool, **result: Any) -> None:
     job.result = {**job.result, **result}
     job.save(update_fields=["state", "result"])
     relay.publish(job.key)
+
+
+def end_orphans() -> list[Job]:
+    """End each job whose process has ended, and say what that means; gives those that this call has ended."""
+    ended = []
+    # One that waits in a queue has no owner yet; one that runs has one, unless a console without owners began it.
+    for job in Job.objects.filter(state__in=UNDER_WAY).exclude(state=Job.State.QUEUED, owner=""):
+        if job.owner and owners.is_alive(job.owner):
+            continue
+        # Only one of several consoles tells it, and a job that ended by itself meanwhile stays as it is.
+        mine = Job.objects.filter(key=job.key, state__in=UNDER_WAY).update(state=Job.State.FAILED)
+        if mine:
+            job.refresh_from_db()
+            report(job, _how_it_was_left(job))
+            finish(job, False, code="job.process-ended")
+            ended.append(job)
+    return ended
+
+
+def _how_it_was_left(job: Job) -> str:
+    if job.kind != "apply":
+        return f"ended-{job.kind}"
+    steps = {step["code"] for step in job.steps}
+    if "accepted" in steps:
+        return "ended-kept" if Revision.objects.filter(key=job.key).exists() else "ended-accepted"
+    return "ended-sending" if "sending" in steps else "ended-before"
 
 
 def lines(job: Job) -> list[str]:

@@ -58,6 +58,21 @@ class Upload(models.Model):
         ordering = ["-at_ms"]
 
 
+class SheetResult(models.Model):
+    """What the check of a worksheet has found; kept here only, and made again where it is missing."""
+
+    upload_key = models.CharField(max_length=64)
+    sheet = models.CharField(max_length=255, blank=True)
+    """The worksheet that was asked for; "" is the one that is filled."""
+    chosen = models.CharField(max_length=255, blank=True)
+    at_ms = models.BigIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        ordering = ["-at_ms", "-id"]
+        constraints = [models.UniqueConstraint(fields=["upload_key", "sheet"], name="one_result_for_each_sheet")]
+
+
 class Revision(models.Model):
     """A configuration that was applied through the console."""
 
@@ -121,6 +136,8 @@ class Job(models.Model):
     steps = models.JSONField(default=list)
     """What has happened so far: {code, fields}."""
     result = models.JSONField(default=dict)
+    owner = models.CharField(max_length=64, blank=True)
+    """The process that does it (owners.py); "" while it waits in a queue that outlives every process."""
 
     class Meta:
         ordering = ["-at_ms"]

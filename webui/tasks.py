@@ -61,20 +61,23 @@ def _fence(job: Job) -> None:
 
 def _apply(job: Job) -> None:
     """Hand a sheet's configuration to the cluster and follow it until the cluster has come to rest."""
-    from webui import imports, restoring
+    from webui import imports, restoring, results
 
     actor = commands.Actor(job.user, job.address)
     jobs.report(job, "reading", done=0, total=4)
     wanted = job.request
-    is_sheet = "upload" in wanted
-    proposal = (
-        imports.proposal_of(wanted["upload"], wanted["sheet"]) if is_sheet else restoring.proposal_of(wanted["restore"])
-    )
+    if "upload" in wanted:
+        proposal = results.result_of(wanted["upload"], wanted["sheet"]).outcome
+    else:
+        proposal = restoring.proposal_of(wanted["restore"])
     if isinstance(proposal, commands.Outcome):
         _refuse(job, actor, proposal)
         return
     if str(_configuration_version(proposal.base.version)) != job.request["based_on"]:
         _refuse(job, actor, commands.Outcome(False, "cib.version"))
+        return
+    if proposal.preview.digest != job.request["digest"]:
+        _refuse(job, actor, commands.Outcome(False, "action.state-moved"))
         return
     if proposal.checked.refusing:
         _refuse(job, actor, imports.not_usable(proposal.checked.refusing))
@@ -104,17 +107,13 @@ def _apply(job: Job) -> None:
 
 def _import(job: Job) -> None:
     """Check an uploaded sheet. What is wrong inside of it is a result, which the sheet's page shows."""
-    from webui import imports
+    from webui import imports, results
 
     def tell(step: str) -> None:
         jobs.report(job, step, done=IMPORT_STEPS.index(step), total=len(IMPORT_STEPS), name=job.request["name"])
 
-    reading = imports.reading_of(job.request["upload"], job.request["sheet"], tell)
-    if reading.text.is_unreadable:
-        _fail(job, imports.not_usable(reading.text.problems, "sheet.not-readable"))
-        return
-    found = reading.text.problems
-    proposal = imports.proposal_from(reading, tell)
+    result = results.result_of(job.request["upload"], job.request["sheet"], tell)
+    found, proposal = result.reading.text.problems, result.outcome
     if isinstance(proposal, commands.Outcome) and proposal.code not in imports.SHEETS_OWN:
         _fail(job, proposal)
         return

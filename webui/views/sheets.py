@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST
 
 from hacluster.sheets.export import empty, export, to_xlsx
 from hacluster.sheets.rows import column_letter
-from webui import imports, wording
+from webui import imports, results, wording
 from webui.commands import Actor, Outcome
 from webui.feed import feed
 from webui.models import Upload
@@ -67,28 +67,42 @@ def _book(data: bytes, name: str) -> HttpResponse:
 
 @needs(Right.CONFIGURE)
 def reading(request: HttpRequest, key: str) -> HttpResponse:
+    """What the check has found. Where there is no check, or of another configuration, one is started first."""
     get_object_or_404(Upload.objects.defer("content"), pk=key)
-    return _show(request, key, request.GET.get("sheet", ""), "")
+    sheet = request.GET.get("sheet", "")
+    result = results.kept(key, sheet)
+    if result is None or (request.method == "POST" and request.POST.get("again")):
+        return _check(request, key, sheet)
+    version = results.running_version()
+    if isinstance(version, Outcome):
+        return _show(request, result, sentence(version.code, version.fields))
+    if result.proposal is not None and not results.is_fresh(result, version):
+        return _check(request, key, sheet)
+    return _show(request, result, "")
 
 
-def _show(request: HttpRequest, key: str, sheet: str, refusal: str, status: int = 200) -> HttpResponse:
-    read = imports.reading_of(key, sheet)
+def _check(request: HttpRequest, key: str, sheet: str) -> HttpResponse:
+    return redirect("job", key=imports.check(request.user, Actor.of(request), key, sheet))
+
+
+def _show(request: HttpRequest, result: results.Result, refusal: str, status: int = 200) -> HttpResponse:
+    read, proposal = result.reading, result.proposal
     language = wording.language()
     problems = [imports.problem_payload(each, language) for each in read.text.problems]
     context = {"reading": read, "problems": problems, "grid": _grid(read, problems), "refusal": refusal}
     context["errors"] = sum(each["severity"] == "error" for each in problems)
-    if not read.has_errors:
-        proposal = imports.proposal_from(read)
-        if isinstance(proposal, Outcome):
-            context["refusal"] = refusal or sentence(proposal.code, proposal.fields)
-        else:
-            context |= {
-                "proposal": proposal,
-                "found": _found(proposal, read, language),
-                "preview": proposal.preview,
-                "once": uuid.uuid4().hex,
-                "confirm_word": imports.confirm_word() if proposal.is_dangerous else "",
-            }
+    # What is wrong with the sheet stands beside its cells.
+    if result.refusal is not None and not read.has_errors:
+        context["refusal"] = refusal or sentence(result.refusal.code, result.refusal.fields)
+    if proposal is not None:
+        context |= {
+            "proposal": proposal,
+            "has_moved": proposal.preview.version != feed.current().picture.version,
+            "found": _found(proposal, read, language),
+            "preview": proposal.preview,
+            "once": uuid.uuid4().hex,
+            "confirm_word": imports.confirm_word() if proposal.is_dangerous else "",
+        }
     return render(request, "sheet.html", context, status=status)
 
 
@@ -144,8 +158,9 @@ def annotated(request: HttpRequest, key: str) -> HttpResponse:
     """A copy of the sheet with its problems as cell comments and colours."""
     from webui.annotated import annotated_copy
 
-    read = imports.reading_of(key, request.GET.get("sheet", ""))
-    content = annotated_copy(read, wording.language())
+    sheet = request.GET.get("sheet", "")
+    known = results.kept(key, sheet)
+    content = annotated_copy(known.reading if known else imports.reading_of(key, sheet), wording.language())
     answer = HttpResponse(content, content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet")
     answer["Content-Disposition"] = 'attachment; filename="annotated.xlsx"'
     return answer
@@ -155,17 +170,20 @@ def annotated(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 def apply(request: HttpRequest, key: str) -> HttpResponse:
     given = request.POST
-    outcome = imports.apply(
-        request.user,
-        Actor.of(request),
-        key,
-        given.get("sheet", ""),
-        based_on=given.get("based_on", ""),
-        digest=given.get("digest", ""),
-        once=given.get("key", ""),
-        typed=given.get("typed", ""),
-        reason=given.get("reason", ""),
+    sheet = given.get("sheet", "")
+    order = imports.Order(
+        given.get("based_on", ""),
+        given.get("digest", ""),
+        given.get("key", ""),
+        given.get("typed", ""),
+        given.get("reason", ""),
     )
-    if not outcome.ok:
-        return _show(request, key, given.get("sheet", ""), sentence(outcome.code, outcome.fields), status=409)
-    return redirect("job", key=outcome.job)
+    outcome = results.apply(request.user, Actor.of(request), key, sheet, order)
+    if outcome.ok:
+        return redirect("job", key=outcome.job)
+    refusal = sentence(outcome.code, outcome.fields)
+    result = results.kept(key, sheet)
+    if result is None or outcome.code == "action.state-moved":
+        messages.error(request, refusal)
+        return _check(request, key, sheet)
+    return _show(request, result, refusal, status=409)

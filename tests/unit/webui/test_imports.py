@@ -10,7 +10,7 @@ from hacluster.protocol.messages import AgentActionResult, AgentActionRun, CibCh
 from hacluster.sheets.convert import convert_book
 from tests.fake_agent import pair
 from tests.sheets_for_tests import BAD, GOOD
-from webui import checks, commands, imports, jobs, tasks
+from webui import checks, commands, imports, jobs, results, tasks
 from webui.annotated import annotated_copy
 from webui.commands import Actor
 from webui.models import AuditEntry, Job, Revision
@@ -38,21 +38,24 @@ def by_hand(monkeypatch):
     monkeypatch.setattr(tasks, "QUIET_S", 0)
 
 
-def apply(users, key, proposal, once="once", **more):
-    return imports.apply(
-        users["admin"],
-        ACTOR,
-        key,
-        "",
-        based_on=proposal.based_on,
-        digest=proposal.preview.digest,
-        once=once,
-        **{"typed": "pgcluster", "reason": "test", **more},
-    )
+def seen(key):
+    """What the check of a sheet has found, as its page shows it."""
+    return results.result_of(key, "").outcome
+
+
+def checked(key):
+    """The key of a sheet whose check is over."""
+    results.result_of(key, "")
+    return key
+
+
+def apply(users, key, proposal, once="once", typed="pgcluster", reason="test"):
+    order = imports.Order(proposal.based_on, proposal.preview.digest, once, typed, reason)
+    return results.apply(users["admin"], ACTOR, key, "", order)
 
 
 def test_every_problem_of_a_sheet_is_told_at_once_with_its_cell(uploaded):
-    told = imports.payload_of(uploaded(BAD), "", "ja")
+    told = results.payload_of(uploaded(BAD), "", "ja")
     assert not told["ok"]
     cells = [each["cell"] for each in told["problems"] if each["severity"] == "error"]
     assert cells == sorted(cells, key=lambda cell: int(cell[1:]))
@@ -62,7 +65,7 @@ def test_every_problem_of_a_sheet_is_told_at_once_with_its_cell(uploaded):
 
 
 def test_the_page_marks_bad_cells_in_the_sheet_as_it_looks(uploaded, browser_of):
-    text = browser_of("admin").get(f"/sheets/{uploaded(BAD)}/").text
+    text = browser_of("admin").get(f"/sheets/{checked(uploaded(BAD))}/").text
     assert 'data-cell="C4"' in text
     assert "Primitiv" in text
     assert "<small>" in text
@@ -81,7 +84,7 @@ def test_a_formula_in_a_cell_stays_text_in_the_annotated_copy(uploaded):
 
 
 def test_the_difference_names_what_is_added_changed_and_removed(uploaded):
-    proposal = imports.proposal_of(uploaded(GOOD))
+    proposal = seen(uploaded(GOOD))
     signs = {each.name: each.sign for each in proposal.differences}
     assert signs["clone clnPingd"] == "-"
     assert signs["group grpPg"] == "~"
@@ -89,7 +92,7 @@ def test_the_difference_names_what_is_added_changed_and_removed(uploaded):
 
 
 def test_what_the_cluster_writes_itself_survives_a_sheet(uploaded):
-    proposal = imports.proposal_of(uploaded(GOOD))
+    proposal = seen(uploaded(GOOD))
     names = {each.get("name") for each in proposal.changed.section("crm_config").walk()}
     assert "cluster-name" in names
     assert [each.get("uname") for each in proposal.changed.section("nodes").all("node")] == ["pm01", "pm02"]
@@ -97,7 +100,7 @@ def test_what_the_cluster_writes_itself_survives_a_sheet(uploaded):
 
 def test_applying_a_sheet_changes_the_configuration_and_keeps_a_revision(agent, users, uploaded, by_hand):
     key = uploaded(GOOD)
-    outcome = apply(users, key, imports.proposal_of(key))
+    outcome = apply(users, key, seen(key))
     assert outcome.ok
     agent.progress("done", 4, 4)
     tasks.run_job(outcome.job)
@@ -112,10 +115,8 @@ def test_applying_a_sheet_changes_the_configuration_and_keeps_a_revision(agent, 
 
 def test_a_job_delivered_twice_is_done_once(agent, users, uploaded, by_hand):
     key = uploaded(GOOD)
-    outcome = apply(users, key, imports.proposal_of(key))
-    again = imports.apply(
-        users["admin"], ACTOR, key, "", based_on="", digest="", once="once", typed="pgcluster", reason="x"
-    )
+    outcome = apply(users, key, seen(key))
+    again = results.apply(users["admin"], ACTOR, key, "", imports.Order("", "", "once", "pgcluster", "x"))
     assert again.job == outcome.job
     tasks.run_job(outcome.job)
     tasks.run_job(outcome.job)
@@ -124,11 +125,11 @@ def test_a_job_delivered_twice_is_done_once(agent, users, uploaded, by_hand):
 
 def test_a_sheet_is_refused_when_the_configuration_has_changed_since_its_preview(agent, users, uploaded, by_hand):
     key = uploaded(GOOD)
-    proposal = imports.proposal_of(key)
+    proposal = seen(key)
     assert isinstance(agent.cib, Cib)
     agent.change(agent.cib.with_section(pair().section("constraints").with_children(())))
     assert apply(users, key, proposal).code == "action.state-moved"
-    fresh = imports.proposal_of(key)
+    fresh = seen(key)
     outcome = apply(users, key, fresh)
     agent.change(pair().with_version(agent.cib.version))
     tasks.run_job(outcome.job)
@@ -138,7 +139,7 @@ def test_a_sheet_is_refused_when_the_configuration_has_changed_since_its_preview
 
 def test_a_sheet_that_stops_services_asks_for_the_cluster_name(agent, users, uploaded, by_hand):
     key = uploaded(GOOD.replace("prmEx", "prmNew"))
-    proposal = imports.proposal_of(key)
+    proposal = seen(key)
     assert proposal.is_dangerous
     assert apply(users, key, proposal, typed="").code == "sheet.not-confirmed"
     assert apply(users, key, proposal, reason=" ").code == "sheet.not-confirmed"
@@ -155,23 +156,23 @@ META_DATA = """<resource-agent name="Dummy"><parameters/><actions>
 
 
 def test_what_is_wrong_with_the_configuration_is_told_beside_the_sheet(uploaded, browser_of):
-    text = browser_of("admin").get(f"/sheets/{uploaded(GOOD)}/").text
+    text = browser_of("admin").get(f"/sheets/{checked(uploaded(GOOD))}/").text
     assert "prmEx has no monitor" in text or "prmEx に monitor がありません" in text
     assert "prmEx · E9" in text
 
 
 def test_a_circle_refuses_the_sheet(agent, users, uploaded, by_hand):
     key = uploaded(GOOD + TWO_ORDERS)
-    proposal = imports.proposal_of(key)
+    proposal = seen(key)
     assert [problem.code for problem in proposal.checked.refusing] == ["cib.order-circle"]
     assert apply(users, key, proposal).code == "sheet.not-usable"
-    assert not imports.payload_of(key, "", "en")["ok"]
+    assert not results.payload_of(key, "", "en")["ok"]
 
 
 def test_what_the_agents_advise_is_asked_once(agent, uploaded):
     agent.answers[AgentActionRun] = lambda _: AgentActionResult(rc=0, output=META_DATA, errors="")
     for _ in range(2):
-        codes = [problem.code for problem in imports.proposal_of(uploaded(GOOD)).checked.problems]
+        codes = [problem.code for problem in seen(uploaded(GOOD)).checked.problems]
         assert "cib.timeout-below-advice" in codes
     assert len([each for each in agent.asked if isinstance(each, AgentActionRun)]) == 1
 

@@ -9,7 +9,7 @@ from django.urls import URLPattern
 
 from hacluster.protocol.messages import CibChange, FenceNode
 from hacluster.urls import urlpatterns
-from webui import commands
+from webui import commands, results
 from webui.commands import Actor
 from webui.models import Job, Revision
 from webui.roles import NEEDED, Right, Role
@@ -234,6 +234,7 @@ def test_passwords_in_sheets_and_revisions_are_the_administrators_alone(role, us
     for page in ("/sheets/", "/revisions/"):
         assert f'href="/sheets/{key}' not in client.get(page).text
         assert 'href="/revisions/r1' not in client.get(page).text
+    results.result_of(key, "")
     assert "geheim" in browser_of("admin").get(f"/sheets/{key}/").text
 
 
