@@ -88,6 +88,9 @@ class Join(Machine):
         """DC: those of them that have answered the offer."""
         self._restarting: set[str] = set()
         """Peers whose next incarnation is there, and will be heard both ways in a moment."""
+        self._unheard = {name for name in here.settings.nodes if name != here.name}
+        """Whom this agent has not heard since its start, while its start is no longer ago than deadtime."""
+        self.set_timer("unheard", min(here.settings.initdead_ms, here.settings.restart_ms))
         self._given_up: set[str] = set()
         """DC: peers that are heard, but do not become members; the controller decides without them."""
         self._told: set[str] = set()
@@ -99,10 +102,14 @@ class Join(Machine):
 
     @property
     def is_waiting(self) -> bool:
-        """DC: whether a heard node is still about to become a member, or nobody knows yet whether these may act."""
+        """DC: whether a node is still about to become a member, or nobody knows yet whether these may act.
+
+        A DC whose agent has just begun anew knows nothing of a node that it has not heard since.
+        """
         return (
             self.here.tie is Tie.ASKED
             or bool(self._restarting)
+            or any(name not in self.here.left for name in self._unheard)
             or any(peer not in self._given_up for peer in self._joining)
         )
 
@@ -126,6 +133,7 @@ class Join(Machine):
     @on(PeerHeard)
     def _heard(self, event: PeerHeard) -> None:
         self._restarting.discard(event.peer)
+        self._unheard.discard(event.peer)
         if self.here.is_dc:
             self._offer(event.peer)
 
@@ -175,6 +183,12 @@ class Join(Machine):
 
     def timer(self, name: str) -> None:
         verb, _, peer = name.partition(" ")
+        if verb == "unheard":
+            # Only now does silence say something: before, such a node may have paused for a moment.
+            if self._unheard:
+                self._unheard.clear()
+                self.give(ViewChanged())
+            return
         if verb == "restart":
             self._restarting.discard(peer)
             self.give(ViewChanged())

@@ -182,6 +182,11 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "            self._decide(is_won=False)\n",
         "            self._decide(is_won=True)\n",
     ),
+    "a DC that begins anew takes a node that it has not heard yet for lost": (
+        "join.py",
+        "            or any(name not in self.here.left for name in self._unheard)\n",
+        "",
+    ),
     "a loser that reaches the ping node again acts at once": (
         "tiebreaker.py",
         "        if self._was_reached and self._is_split",

@@ -72,3 +72,15 @@ def test_a_machine_that_crashes_while_its_agent_begins_anew_is_lost_and_fenced()
     world.run(world.now_ms + 4_000)
     assert said(world, f"shoots {other}")
     assert all(nodes == [dc] for nodes in places(world).values())
+
+
+def test_a_node_that_pauses_while_the_agent_of_the_dc_begins_anew_is_not_fenced():
+    """Found by seed 400369: the third node hears it, but the new life of the DC has not heard it yet."""
+    world = settled(3, judges=Judges(may_fence=False))
+    dc = world.hosts[dc_of(world)]
+    paused = world.hosts["n2"]
+    dc.begin_anew(300)
+    paused.frozen_until = world.now_ms + 900
+    world.run(world.now_ms + 20_000)
+    assert said(world, f"{dc.name} boots, incarnation 2")
+    world.judges.final(world)
