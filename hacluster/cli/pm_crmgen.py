@@ -71,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-V", dest="verbose", action="count", default=0, help="show remarks besides warnings")
     parser.add_argument("--messages", choices=("text", "json"), default="text", help="form of the messages")
     parser.add_argument("--lang", choices=("ja", "en"), help="language of the messages (default: from LANG)")
-    parser.add_argument("--version", action="version", version="pm_crmgen 2.2 (hacluster)")
+    parser.add_argument("-v", "--version", action="version", version="pm_crmgen 2.2 (hacluster)")
     return parser
 
 

@@ -34,6 +34,7 @@ _ORDER_KINDS = ("mandatory", "optional", "serialize")
 _ROLES = ("started", "stopped", "master", "slave", "promoted", "unpromoted")
 _ACTIONS = ("start", "stop", "promote", "demote")
 _LOSS_POLICIES = ("fence", "stop", "freeze", "demote")
+_VALUE_TYPE = re.compile(r"(string|integer|number|version):", re.IGNORECASE)
 _UNARY = ("defined", "not_defined")
 _OPERATORS = (*_UNARY, "lt", "lte", "gt", "gte", "eq", "ne")
 
@@ -143,7 +144,7 @@ class _Reader:
         if not cell.text:
             return
         if kind == "score":
-            score = score_of(heading, self.findings, text=rest)
+            score = score_of(heading, self.findings, text=rest.strip())
             for node in cell.raw.replace("\u3000", " ").split():
                 self.found.nodes_named.append(Cell(node, cell.row, cell.column))
                 self.add_rule(rules, Rule(f"{score}: #uname eq {node}", cell), rsc)
@@ -198,7 +199,7 @@ class _Reader:
             if not self._known(rsc, with_rsc) or not filled:
                 continue
             for name in ("rsc-role", "with-rsc-role"):
-                self._check_word(row[name], name, _ROLES)
+                self.check_word(row[name], name, _ROLES)
             score = score_of(row["score"], self.findings)
             roles = row["rsc-role"].text, row["with-rsc-role"].text
             constraint = Colocation(rsc.text, with_rsc.text, score, *roles, rsc)
@@ -217,7 +218,7 @@ class _Reader:
             if not self._known(first, then) or not filled:
                 continue
             for name in ("first-action", "then-action"):
-                self._check_word(row[name], name, _ACTIONS)
+                self.check_word(row[name], name, _ACTIONS)
             score = score_of(row["score"], self.findings, words=_ORDER_KINDS)
             actions = row["first-action"].text, row["then-action"].text
             word = symmetrical.text if choice is None else str(choice).lower()
@@ -233,8 +234,8 @@ class _Reader:
             filled = self._all_filled(row, table.table, "ticket", "rsc")
             if not self._known(rsc) or not filled:
                 continue
-            self._check_word(row["role"], "role", _ROLES)
-            self._check_word(row["loss-policy"], "loss-policy", _LOSS_POLICIES)
+            self.check_word(row["role"], "role", _ROLES)
+            self.check_word(row["loss-policy"], "loss-policy", _LOSS_POLICIES)
             found = Ticket(ticket.text, rsc.text, row["role"].text, row["loss-policy"].text, ticket)
             same = [
                 other.at.row
@@ -256,16 +257,14 @@ class _Reader:
             self.findings.report(MISSING_VALUE, row[name], table=table, column_name=name)
         return not empty
 
-    def _check_word(self, cell: Cell, column: str, allowed: tuple[str, ...]) -> None:
-        if cell.text and cell.text.lower() not in allowed:
+    def check_word(self, cell: Cell, column: str, allowed: tuple[str, ...], *, text: str | None = None) -> None:
+        """Warn of a word that the column does not know; `text` is the part of the cell that counts."""
+        if cell.text and (cell.text if text is None else text).lower() not in allowed:
             words = ", ".join(allowed)
             hint = suggestion(cell.text, allowed)
             self.findings.report(
                 ODD_VALUE, cell, column_name=column, expected_en=f"one of {words}", expected_ja=f" {words} ", hint=hint
             )
-
-    def check_word(self, cell: Cell, column: str, allowed: tuple[str, ...]) -> None:
-        self._check_word(cell, column, allowed)
 
     def _report_double(self, rows: list[int], cell: Cell) -> None:
         if rows:
@@ -372,14 +371,14 @@ class _ExpertReader:
             self._missing(row, name)
         if missing:
             return ""
-        self._reader.check_word(op, "op", _OPERATORS)
+        self._reader.check_word(op, "op", _OPERATORS, text=_VALUE_TYPE.sub("", op.text))
         if unary:
             if value.text:
                 self._findings.report(VALUE_IGNORED, value, column_name="value")
             return f"{op.text} {attribute.text}"
         if attribute.text == "#uname":
             self._reader.found.nodes_named.append(value)
-        return f"{attribute.text} {op.text} {_word(value.text)}"
+        return f"{attribute.text} {op.text} {one_word(value.text)}"
 
     def _close(self) -> None:
         rule, self._rule = self._rule, None
@@ -392,6 +391,6 @@ class _ExpertReader:
             self._reader.add_rule(self._reader.found.expert_locations.setdefault(rsc.text, []), rule, rsc)
 
 
-def _word(text: str) -> str:
-    """A value with a blank in it is quoted, so that crm reads it as one word."""
+def one_word(text: str) -> str:
+    """A text with a blank in it is quoted, so that crm reads it as one word; quotes that the sheet holds stay."""
     return f'"{text}"' if " " in text and '"' not in text else text

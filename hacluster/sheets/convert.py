@@ -136,9 +136,14 @@ def _with_sets(primitive: Primitive, more: tuple[ParameterSet, ...], findings: F
 
 
 def _lacks_its_id(table: SheetTable) -> bool:
-    """Whether the table is too broken to say whose it is; then no resource may be blamed for having none."""
+    """Whether the table is too broken to say whose it is; then no resource may be blamed for having none.
+
+    The blank form of a table is not broken: it is nobody's.
+    """
     head = next((block for block in table.blocks if block.mark == "P"), None)
-    return head is None or not head.rows or not head.rows[0]["id"].text
+    if head is None or not head.rows:
+        return table.broken or any(block.rows or not block.usable for block in table.blocks)
+    return not head.rows[0]["id"].text
 
 
 def _additional(tables: list[SheetTable]) -> tuple[Cell, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from hacluster.sheets.constraints import Options
+from hacluster.sheets.constraints import Options, one_word
 from hacluster.sheets.model import (
     Alert,
     Device,
@@ -184,11 +184,12 @@ def additional_text(cell: Cell) -> str:
 
 
 def _alert(alert: Alert, number: int, options: Options) -> str:
-    lines = [f"alert alert_{number} {alert.path}", *_sets(alert.sets)]
+    lines = [f"alert alert_{number} {one_word(alert.path)}", *_sets(alert.sets)]
     for recipient in alert.recipients:
+        value = one_word(recipient.value)
         if options.brackets:
-            inner = [f"\tto {{ {recipient.value}", *_sets(recipient.sets, depth=2)]
+            inner = [f"\tto {{ {value}", *_sets(recipient.sets, depth=2)]
             lines.extend([*inner[:-1], f"{inner[-1]} }}"])
         else:
-            lines.extend([f"\tto {recipient.value}", *_sets(recipient.sets, depth=2)])
+            lines.extend([f"\tto {value}", *_sets(recipient.sets, depth=2)])
     return _NEXT.join(lines)

@@ -70,5 +70,5 @@ BLOCKS: dict[Table, dict[str, Columns]] = {
     Table.ALERT: {"P": Columns(("path",)), "A": _ALERT_ATTRIBUTES, "R": Columns(("recipient",))},
 }
 
-LOCATION_HEADER = re.compile(r"(score:\S+|pingd?:[^:\s]+:\S+|diskd:[^:\s]+)\Z", re.IGNORECASE)
+LOCATION_HEADER = re.compile(r"(score:[^:]+|pingd?:[^:\s]+:[^:\s]+|diskd:[^:\s]+)\Z", re.IGNORECASE)
 """The headers of LOCATION that carry a score, or an attribute and the value it must reach."""

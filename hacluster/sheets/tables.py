@@ -94,8 +94,11 @@ def split_tables(sheet: Sheet, findings: Findings) -> list[SheetTable]:
 
 
 def counts(cells: list[Cell]) -> bool:
-    """Whether a row is more than a comment or a blank line: something stands right of column A, which has no `#`."""
-    return bool(cells) and not cells[0].text.startswith("#") and any(cell.text for cell in cells[1:])
+    """Whether a row is more than a comment or a blank line.
+
+    A line of text with no separator in it has only column A.
+    """
+    return len(cells) >= TABLE_COLUMN and not cells[0].text.startswith("#") and any(cell.text for cell in cells)
 
 
 class _Splitter:
@@ -114,8 +117,7 @@ class _Splitter:
         if name.text:
             self._begin(name, cells)
         elif self._table is None and not self._skipping:
-            first = next(cell for cell in cells[1:] if cell.text)
-            self._findings.report(NO_TABLE_HEADER, first)
+            self._findings.report(NO_TABLE_HEADER, _first_filled(cells))
             self._skipping = True
         elif self._table is not None and not self._skipping:
             self._continue(self._table, cells)
@@ -153,7 +155,7 @@ class _Splitter:
 
     def _continue(self, table: SheetTable, cells: list[Cell]) -> None:
         if self._block is None and table.table in BLOCKS:
-            first = next(cell for cell in cells[1:] if cell.text)
+            first = _first_filled(cells)
             return self._break(table, first, f"“{first.text}” stands above P")
         if self._block is None:
             self._block = self._read_header(table, TABLES[table.table], "", cells)
@@ -208,7 +210,7 @@ class _Splitter:
         if table is not Table.LOCATION:
             return text
         kind, _, rest = text.partition(":")
-        return f"{kind.lower()}:{infinity(rest) or rest}"
+        return f"{kind.lower()}:{infinity(rest.strip()) or rest.strip()}"
 
     def _id_is_between(self, headings: list[Heading]) -> bool:
         names = [heading.name for heading in headings]
@@ -245,6 +247,11 @@ def infinity(text: str) -> str:
     """`INFINITY` with its sign for every spelling of it, else ""."""
     found = _INFINITY.match(text)
     return f"{found[1]}INFINITY" if found else ""
+
+
+def _first_filled(cells: list[Cell]) -> Cell:
+    """The first cell with text right of column A, whose text says nothing while there is any other."""
+    return next((cell for cell in cells[1:] if cell.text), cells[0])
 
 
 def _at(cells: list[Cell], column: int) -> Cell:
