@@ -16,6 +16,7 @@ from hacluster.cib.model import Cib, Element
 from hacluster.cib.orders import CibOperationKind
 from hacluster.cib.patch import apply, from_xml
 from hacluster.cib.problems import Problem, ProblemKind, Severity
+from hacluster.cib.schema import new_in
 from hacluster.cib.upgrade import upgrade
 from hacluster.cib.version import CibVersion
 from hacluster.cib.xpath import BadPath, matches
@@ -97,9 +98,18 @@ def carry_out(cib: Cib, order: Order) -> Outcome:
         return (BAD_XPATH.at(order.xpath, path=order.xpath),)
     if isinstance(changed, Problem):
         return (changed,)
+    if refused := _refused_by_schema(cib, changed):
+        return refused
     # A patch brings the version it leads to, unless it was made without versions.
     is_counted = order.kind in (CibOperationKind.PATCH, CibOperationKind.BUMP) and changed.version != cib.version
     return changed if is_counted else counted_on(cib, changed)
+
+
+def _refused_by_schema(old: Cib, new: Cib) -> tuple[Problem, ...]:
+    """A status is written all the time and has no form."""
+    name = "validate-with"
+    is_same = new.configuration is old.configuration and new.root.get(name) == old.root.get(name)
+    return () if is_same else tuple(new_in(old, new))
 
 
 def counted_on(old: Cib, new: Cib) -> Cib:

@@ -15,9 +15,22 @@ from hacluster.cib.checks.fencing import NO_FENCING, check_fencing
 from hacluster.cib.checks.index import Index
 from hacluster.cib.checks.locations import check_locations
 from hacluster.cib.checks.operations import check_operations
-from hacluster.cib.checks.references import check_references, check_words
+from hacluster.cib.checks.references import (
+    DANGLING,
+    DUPLICATE_ID,
+    EMPTY,
+    IN_TWO,
+    INCOMPLETE,
+    NESTING,
+    NO_AGENT,
+    NO_PATH,
+    UNKNOWN_ELEMENT,
+    check_references,
+    check_words,
+)
 from hacluster.cib.model import Cib
 from hacluster.cib.problems import Problem, Severity
+from hacluster.cib.schema import CONFLICT, ID_TWICE, MISPLACED, MISSING, NO_SUCH_ID, TOO_MANY, check_schema
 
 NO_AGENTS: Mapping[AgentName, AgentMetadata] = {}
 
@@ -34,7 +47,27 @@ def validate(cib: Cib, agents: Mapping[AgentName, AgentMetadata] = NO_AGENTS) ->
         *check_fencing(index),
         *check_agents(index, agents),
     ]
+    by_schema = check_schema(cib)
+    refused = {each.place for each in by_schema if each.kind is MISPLACED}
+    found = [each for each in found if each.kind is not UNKNOWN_ELEMENT or each.place not in refused]
+    found += _not_said_yet(by_schema, found)
     return sorted(found, key=lambda problem: problem.severity is not Severity.ERROR)
+
+
+_SAID_BY = {
+    NO_SUCH_ID: (DANGLING,),
+    MISPLACED: (NESTING,),
+    MISSING: (EMPTY, NO_AGENT, INCOMPLETE, NO_PATH),
+    ID_TWICE: (DUPLICATE_ID, IN_TWO),
+    CONFLICT: (NESTING,),
+    TOO_MANY: (NESTING,),
+}
+"""The schema knows only that something is wrong; where a check has said what, at the same place, that is enough."""
+
+
+def _not_said_yet(found: list[Problem], others: list[Problem]) -> list[Problem]:
+    said = {(each.kind, each.place) for each in others}
+    return [each for each in found if not any((kind, each.place) in said for kind in _SAID_BY.get(each.kind, ()))]
 
 
 def new_findings(

@@ -94,7 +94,14 @@ def _carry_out(arguments: argparse.Namespace) -> int:
     )
     if kind is CibOperationKind.UPGRADE and arguments.verbose:
         _tell_upgrade(connect().query())
-    connect().change(change)
+    try:
+        connect().change(change)
+    except CommandFailed as failure:
+        if failure.code != Exit.CONFIG:
+            raise
+        # Scripts know the peer's sentence; what is wrong, and where, follows it.
+        told = f"Call failed: Update does not conform to the configured schema\n{failure.sentence}"
+        raise CommandFailed(failure.code, told) from failure
     return Exit.OK
 
 

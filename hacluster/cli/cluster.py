@@ -112,7 +112,9 @@ class FileCluster:
 
         changed = carry_out(self.query(), change)
         if not isinstance(changed, Cib):
-            raise CommandFailed(_EXIT_OF.get(changed[0].code, Exit.ERROR), "\n".join(line_of(p) for p in changed))
+            code = changed[0].code
+            otherwise = Exit.CONFIG if code.startswith("cib.schema.") else Exit.ERROR
+            raise CommandFailed(_EXIT_OF.get(code, otherwise), "\n".join(line_of(p) for p in changed))
         self.write(changed)
 
     def write(self, cib: Cib) -> None:

@@ -14,6 +14,7 @@ import msgspec
 from hacluster.cib.model import NOTHING, Cib, Element
 from hacluster.cib.problems import Problem, ProblemKind, Severity, has_errors
 from hacluster.cib.rollback import CLUSTERS_OWN
+from hacluster.cib.upgrade import schema_version
 from hacluster.crm.parser import DUPLICATE_ID, Parsed, parse
 from hacluster.crm.references import CONTAINERS, RESOURCES, members, parents
 
@@ -49,8 +50,21 @@ def load(cib: Cib, text: str, mode: Mode) -> Loaded:
         problems = (*problems, *_taken_from_others(cib, parsed), *_ids_of_others(cib, parsed.configuration))
     if has_errors(problems):
         return Loaded(cib, problems, is_loaded=False)
-    changed = _updated(cib, parsed.configuration) if mode is Mode.UPDATE else _replaced(cib, parsed.configuration)
+    wanted = _in_words_of(cib, parsed.configuration)
+    changed = _updated(cib, wanted) if mode is Mode.UPDATE else _replaced(cib, wanted)
     return Loaded(changed, problems)
+
+
+def _in_words_of(cib: Cib, wanted: Element) -> Element:
+    """Old texts call a member `normal`, which schemas since 3.0 no longer know."""
+    version = schema_version(cib.root.get("validate-with"))
+    if version is None or version < (3, 0):
+        return wanted
+
+    def node(element: Element) -> Element:
+        return element.with_attributes({"type": "member"}) if element.get("type") == "normal" else element
+
+    return wanted.mapping_children(lambda each: each.mapping_children(node) if each.tag == "nodes" else each)
 
 
 def _referable(cib: Cib) -> list[Element]:

@@ -164,10 +164,12 @@ def test_a_member_of_two_groups_is_named_once_and_with_both():
     assert not [problem for problem in found if problem.code == "cib.duplicate-id"]
 
 
-def test_an_element_that_means_nothing_is_warned_of():
+def test_an_element_that_means_nothing_is_an_error_and_a_warning_under_a_schema_that_nobody_knows():
     odd = cluster(SOUND)
     odd = odd.with_section(odd.section("resources").with_child(Element("primitve", {"id": "typo"})))
-    assert [(found.code, found.place) for found in validate(odd)] == [("cib.unknown-element", "typo")]
+    assert [(found.code, found.place) for found in validate(odd)] == [("cib.schema.element", "typo")]
+    newer = Cib(odd.root.with_attributes({"validate-with": "pacemaker-9.9"}))
+    assert [(found.code, found.place) for found in validate(newer)] == [("cib.unknown-element", "typo")]
 
 
 def test_a_comparison_that_nobody_knows_is_found_at_its_constraint():

@@ -1,0 +1,1 @@
+"""What each schema allows, as tables."""
