@@ -26,12 +26,32 @@ def read(case: Path) -> Cib:
     return cib
 
 
+STAYS_ASKED_FOR = {"a-replica-beside-one-that-cannot-be-reset"}
+"""The container is on a node that is still joining and can't be fenced: what is to stop in it can't be asked to."""
+
+
+def _can_fence(cib: Cib) -> bool:
+    options = (pair for pair in cib.section("crm_config").walk() if pair.get("name") == "stonith-enabled")
+    return all(pair.get("value") == "true" for pair in options)
+
+
+def _nodes(cib: Cib) -> list[str]:
+    return [node.get("uname") for node in cib.section("nodes").all("node") if node.get("type") != "remote"]
+
+
+LOSSES = [(case, node) for case in CASES if _can_fence(read(case)) for node in _nodes(read(case))]
+
+
 @pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
 def test_scheduling_the_simulated_result_gives_an_empty_graph(case: Path) -> None:
     cib = read(case)
     now = now_of(cib)
     after = apply(cib, schedule(cib, now), now)
     again = schedule(after, now)
+    if case.parent.name in STAYS_ASKED_FOR:
+        assert again.actions
+        assert schedule(apply(after, again, now), now) == again
+        return
     # A guest or remote node that was reset is asked anew, once; nothing else is left to do.
     fresh = {action.node for action in again.actions}
     assert all(action.kind is ActionKind.MONITOR and not action.interval_ms for action in again.actions)
@@ -39,8 +59,7 @@ def test_scheduling_the_simulated_result_gives_an_empty_graph(case: Path) -> Non
     assert schedule(apply(after, again, now), now).actions == ()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda file: file.parent.name)
-@pytest.mark.parametrize("node", ["pm01", "pm02"])
+@pytest.mark.parametrize(("case", "node"), LOSSES, ids=lambda each: each if isinstance(each, str) else each.parent.name)
 def test_nothing_of_a_lost_node_starts_before_it_is_fenced(case: Path, node: str) -> None:
     cib = was_lost(read(case), node)
     seen = []
