@@ -18,9 +18,9 @@ from hacluster.scheduler.utilization import ban_where_it_does_not_fit, compare_c
 from hacluster.scheduler.working import Cluster, Colocation, Node, NodeKind, Resource, Role, Variant
 
 
-def assign(cluster: Cluster) -> None:
+def assign(chooser: Chooser) -> None:
     """Choose a node for every resource."""
-    chooser = Chooser(cluster)
+    cluster = chooser.cluster
     turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
     for resource in turns:
         # Connections first: whether a remote node can be used depends on them. One that is moving arrives.
@@ -133,7 +133,7 @@ class Chooser:
             resource.is_assigning = False
             self.assign(parent)
             return resource.target
-        self._apply_colocations(resource)
+        self.apply_colocations(resource)
         options = self.cluster.options
         if resource.is_assigned:
             return resource.target
@@ -156,18 +156,18 @@ class Chooser:
             connect(self.cluster, resource)
         return resource.target
 
-    def _apply_colocations(self, resource: Resource) -> None:
+    def apply_colocations(self, resource: Resource) -> None:
         """Those that must hold first, so that as many as possible do."""
         ahead, behind = colocations_of(resource), colocations_with(resource)
         for is_mandatory in (True, False):
             for colocation in ahead:
                 if (abs(colocation.score) >= SCORE_INFINITY) is is_mandatory:
-                    self._follow(resource, colocation)
+                    self.follow(resource, colocation)
             for colocation in behind:
                 if (abs(colocation.score) >= SCORE_INFINITY) is is_mandatory and not colocation.dependent.is_assigned:
                     self.wishes.add_wishes(colocation, resource)
 
-    def _follow(self, resource: Resource, colocation: Colocation) -> None:
+    def follow(self, resource: Resource, colocation: Colocation) -> None:
         self.assign(colocation.primary)
         kept = None
         if colocation.dependent_role >= Role.PROMOTED or MINUS_INFINITY < colocation.score < 0:

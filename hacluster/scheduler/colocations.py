@@ -299,12 +299,10 @@ class Wishes:
         if inner is None and self._is_indifferent(source, scores):
             return scores
         best = self._best_by_value(source, colocation, inner)
-        is_bound = sum(given >= 0 for given in source.scores.values()) == 1
         values = self.values(colocation.node_attribute)
         for index, known in scores.items():
             wish = best.get(values[index], MINUS_INFINITY)
-            if factor < 0 and wish < 0 and not is_bound:
-                # A primary need not go where an anti-colocated dependent can't be, unless that has no other place.
+            if factor < 0 and wish < 0 and not self.makes_room(colocation, wish):
                 continue
             if known == _OUT_OF_PLAY:
                 continue
@@ -314,6 +312,15 @@ class Wishes:
             elif not (only_positive and total < 0 and known == 0):
                 scores[index] = total
         return scores
+
+    def makes_room(self, colocation: Colocation, wish: int) -> bool:
+        """Whether a primary likes a node better because its anti-colocated dependent avoids that.
+
+        Only for a dependent that has no other place, and if the primary doesn't stick to its own more than that.
+        """
+        if colocation.primary.stickiness >= -wish or not has_influence(colocation):
+            return False
+        return sum(given >= 0 for given in colocation.dependent.scores.values()) == 1
 
     def _is_indifferent(self, source: Resource, scores: dict[int, int]) -> bool:
         """A dependent that may be anywhere and likes no node better changes nothing."""

@@ -5,11 +5,12 @@ Reads a frozen Cib and a time; gives a TransitionGraph. No clock, no I/O, nothin
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from hacluster.cib.model import Cib
 from hacluster.scheduler.actions import draft_actions
-from hacluster.scheduler.assign import assign
+from hacluster.scheduler.assign import Chooser, assign
 from hacluster.scheduler.borrowed import resolved
 from hacluster.scheduler.bundles import order_bundles, tie_replicas
 from hacluster.scheduler.changes import draft_configuration_changes
@@ -39,8 +40,13 @@ def schedule(cib: Cib, now: datetime | float) -> TransitionGraph:
     return decide(resolved(cib), now.timestamp() if isinstance(now, datetime) else now)[0]
 
 
-def decide(cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT) -> tuple[TransitionGraph, Cluster]:
-    """The answer, and the model that led to it. `left_out`: what has to be known of resources not in this CIB."""
+def decide(
+    cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT, chooser: Callable[[Cluster], Chooser] = Chooser
+) -> tuple[TransitionGraph, Cluster]:
+    """The answer, and the model that led to it.
+
+    `left_out`: what has to be known of resources not in this CIB; `chooser`: who gives nodes to resources.
+    """
     cluster = read_cluster(cib, now, left_out)
     references = References(cib, cluster)
     read_colocations(cib, cluster, references)
@@ -53,7 +59,7 @@ def decide(cib: Cib, now: float, left_out: LeftOut = NOTHING_LEFT_OUT) -> tuple[
     plan = Plan(cluster)
     draft_running_monitors(plan)
     draft_configuration_changes(plan)
-    assign(cluster)
+    assign(chooser(cluster))
     draft_probes(plan)
     draft_actions(plan)
     draft_unfencing(plan)

@@ -23,6 +23,7 @@ from hacluster.scheduler.graph import Action, TransitionGraph
 from hacluster.scheduler.schedule import schedule
 from tests.property.scheduler.clusters import NOW, cluster
 from tests.property.scheduler.explanations import ABORTS, explained
+from tests.property.scheduler.older import older_answers
 
 PEER = shutil.which("crm_simulate")
 _MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
@@ -103,14 +104,21 @@ def difference(seed: int, *, checks_schema: bool = True) -> tuple[list[str], str
 
 def compared(cib: Cib, *, checks_schema: bool = True) -> tuple[list[str], str | None]:
     graph = schedule(cib, NOW)
-    mine = ours(graph)
     try:
         theirs = peers(cib, checks_schema=checks_schema)
     except PeerAborted:
         return ["- abort"], ABORTS
+    words = _difference(theirs, graph)
+    if not words:
+        return [], None
+    why = explained(cib, graph, theirs, words)
+    return words, why or next((why for why, answer in older_answers(cib, NOW) if not _difference(theirs, answer)), None)
+
+
+def _difference(theirs: Counter[str], graph: TransitionGraph) -> list[str]:
+    mine = ours(graph)
     words = [f"- {word}" for word in sorted((theirs - mine).elements())]
-    words += [f"+ {word}" for word in sorted((mine - theirs).elements())]
-    return words, explained(cib, graph, theirs, words) if words else None
+    return words + [f"+ {word}" for word in sorted((mine - theirs).elements())]
 
 
 def report(difference: Callable[[int], tuple[list[str], str | None]], first: int, count: int) -> int:

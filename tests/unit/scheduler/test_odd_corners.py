@@ -99,3 +99,16 @@ def test_of_equals_a_group_chooses_last_while_a_node_is_away():
     given = situation(text, "n1", "n2", "n3")
     given.node("n3", LOST)
     assert set(names(given.schedule())) == {"start a n2", "start b n2", "start c n1"}
+
+
+def test_a_primary_makes_room_for_who_has_no_other_place_unless_it_sticks_more():
+    text = (
+        "primitive a ocf:pacemaker:Dummy meta resource-stickiness={}\n"
+        "primitive b ocf:pacemaker:Dummy\n"
+        "location only b -inf: n2\n"
+        "colocation apart -100: b a"
+    )
+    for stickiness, place in ((10, "n2"), (100, "n1")):
+        given = situation(text.format(stickiness))
+        happened(given, "n1", "a", "start")
+        assert {"start b n1", f"start a {place}"} <= set(names(given.schedule())), stickiness
