@@ -103,17 +103,26 @@ function afterPatch() {
   showAges();
 }
 
-/** Rows or columns came or went: fetch the page again and take its matrix. */
+/** Rows or columns came or went: fetch the page again and take its matrix, and then all that changed meanwhile. */
 async function restructure(structure) {
   const matrix = document.querySelector("[data-matrix]");
   if (document.body.dataset.structure === structure || !structure) return;
   document.body.dataset.structure = structure;
   if (!matrix) return;
-  const fresh = await fetchPage();
+  const fresh = await fetchPage().catch(() => null);
+  // A later change of rows or columns is fetching its own.
+  if (document.body.dataset.structure !== structure) return;
   const replacement = fresh?.querySelector("[data-matrix]");
-  if (replacement) matrix.replaceChildren(...replacement.childNodes);
+  if (!replacement) {
+    document.body.dataset.structure = "";
+    setTimeout(ask, POLL_MS, "resync");
+    return;
+  }
+  matrix.replaceChildren(...replacement.childNodes);
+  document.body.dataset.structure = fresh.body.dataset.structure;
   reindex();
   applyFold();
+  ask("resync");
 }
 
 async function fetchPage() {

@@ -53,6 +53,26 @@ def test_new_rows_and_columns_appear_by_themselves(page_in, cluster):
     expect(page.locator('[data-row="prmStonith2"]')).to_have_count(0)
 
 
+def test_what_changes_while_new_rows_are_fetched_is_shown(page_in, cluster):
+    page = page_in("/matrix/")
+    held = []
+    page.route("**/matrix/", lambda route: held.append(route))
+    resources = cluster.cib.section("resources")
+    kept = tuple(each for each in resources.children if each.id != "prmStonith2")
+    with page.expect_request("**/matrix/"):
+        cluster.change(cluster.cib.with_section(resources.with_children(kept)))
+    while not held:
+        page.evaluate("0")
+    answer = held[0].fetch()
+    cluster.change(failed_over(cluster.cib))
+    expect(cell(page, "prmPg", "pm02").locator("[data-part=word]")).to_have_text("Running, no standby left")
+    held[0].fulfill(response=answer)
+    page.unroute("**/matrix/")
+    expect(page.locator('[data-row="prmStonith2"]')).to_have_count(0)
+    expect(cell(page, "prmPg", "pm02").locator("[data-part=word]")).to_have_text("Running, no standby left")
+    assert_same_as_fresh(page)
+
+
 @pytest.mark.parametrize("language", ["en-US", "ja-JP"])
 def test_a_patched_page_equals_a_fresh_one(page_in, cluster, language):
     """Whatever happens in whatever order: what the script made of it is what the server would render."""
