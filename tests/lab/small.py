@@ -142,8 +142,8 @@ def configure(host: Host, nodes: tuple[str, ...], policy: str = "") -> None:
         '<cluster_property_set id="cib-bootstrap-options"><nvpair id="o1" name="stonith-enabled" value="true"/>'
         f'<nvpair id="o2" name="no-quorum-policy" value="{policy}"/></cluster_property_set>',
     )
-    change(host, "constraints", f"<constraints>{''.join(_keep_off(node) for node in nodes)}</constraints>")
-    change(host, "resources", _resources(nodes))
+    constraints = f"<constraints>{''.join(_keep_off(node) for node in nodes)}</constraints>"
+    change(host, "configuration", f"<configuration>{_resources(nodes)}{constraints}</configuration>")
 
 
 def _resources(nodes: tuple[str, ...]) -> str:

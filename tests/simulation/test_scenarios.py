@@ -304,8 +304,8 @@ def test_a_document_that_gives_one_id_twice_is_refused_and_changes_nothing():
     world.hosts["n2"].request(change, replies.append)
     world.run(world.now_ms + 2_000)
     assert isinstance(replies[0], say.Refused)
-    assert (replies[0].code, replies[0].exit_code) == ("cib.duplicate-id", 78)
-    assert "give each element an id of its own" in replies[0].reason
+    assert (replies[0].code, replies[0].exit_code) == ("cib.schema.id", 78)
+    assert "give it an id of its own" in replies[0].reason
     assert world.hosts["n1"].node.here.cib.version.epoch == before.epoch
 
 
