@@ -88,6 +88,8 @@ class JoinRequest(PeerMessage, frozen=True, kw_only=True, tag="join-request"):
     digest: str
     """Of the configuration, "" for one that nobody ever changed."""
     ancestors: tuple[str, ...]
+    expected: dict[str, int] = {}
+    """Node -> incarnation, of those that the joiner last knew as members and that nobody has seen end since."""
 
 
 class JoinRefused(PeerMessage, frozen=True, kw_only=True, tag="join-refused"):

@@ -39,6 +39,11 @@ from nodeagent.machines.failover import Failover
 from nodeagent.machines.replication import Replication
 from nodeagent.machines.situation import FEATURE_SET, YES, Machine, Situation, on, on_message
 from nodeagent.machines.status_section import (
+    DOWN,
+    INCARNATION,
+    LOST,
+    MEMBER,
+    incarnation_in,
     with_lrm,
     with_lrm_resource,
     with_node_state,
@@ -49,9 +54,6 @@ from nodeagent.machines.transition import Transition
 LOOK_AGAIN_MS = 2_000
 PROGRESS, PROGRESS_MS = "progress", 200
 RECHECK_DEFAULT_MS = 15 * 60_000
-_MEMBER = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member", "crm-debug-origin": "hacluster"}
-_LOST = {"in_ccm": "false", "crmd": "offline", "join": "down"}
-_DOWN = {**_LOST, "expected": "down"}
 
 
 class Controller(Machine):
@@ -98,18 +100,19 @@ class Controller(Machine):
     def _all_lost(self, cib: Cib) -> Cib:
         for state in cib.status.all("node_state"):
             if state.get("in_ccm") == "true" or state.get("crmd") == "online":
-                cib = with_node_state(cib, state.id, state.get("uname"), dict(_LOST))
+                cib = with_node_state(cib, state.id, state.get("uname"), dict(LOST))
         for name in sorted(self.here.left):
-            cib = with_node_state(without_history_of(cib, name), self.here.node_id(name), name, dict(_DOWN))
+            cib = with_node_state(without_history_of(cib, name), self.here.node_id(name), name, dict(DOWN))
         return cib
 
     @on(MemberJoined)
     def _joined(self, event: MemberJoined) -> None:
         name, node_id = event.member, self.here.node_id(event.member)
+        life = str(self.here.view.members[name])
         self._know_nodes()
 
         def joined(cib: Cib) -> Cib:
-            cib = with_node_state(cib, node_id, name, dict(_MEMBER))
+            cib = with_node_state(cib, node_id, name, {**MEMBER, INCARNATION: life})
             return with_lrm(without_history_of(cib, name), name, event.lrm)
 
         self._replication.change_status(joined)
@@ -133,7 +136,7 @@ class Controller(Machine):
         name = event.member
 
         def gone(cib: Cib) -> Cib:
-            fields = _DOWN if event.is_clean else _LOST
+            fields = DOWN if event.is_clean else LOST
             cib = with_node_state(cib, self.here.node_id(name), name, dict(fields))
             return without_history_of(cib, name) if event.is_clean else cib
 
@@ -147,7 +150,9 @@ class Controller(Machine):
         if event.is_ok and event.target not in self.here.view.members:
 
             def down(cib: Cib) -> Cib:
-                cib = with_node_state(cib, self.here.node_id(event.target), event.target, dict(_DOWN))
+                life = max(event.incarnation, incarnation_in(node_state(cib, event.target)))
+                fields: dict[str, str | None] = {**DOWN, INCARNATION: str(life)} if life > 0 else dict(DOWN)
+                cib = with_node_state(cib, self.here.node_id(event.target), event.target, fields)
                 return without_history_of(cib, event.target)
 
             self._replication.change_status(down)

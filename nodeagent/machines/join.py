@@ -50,6 +50,7 @@ from nodeagent.machines.events import (
 from nodeagent.machines.quorum import Quorum
 from nodeagent.machines.replication import Replication, digest_of
 from nodeagent.machines.situation import Machine, Situation, Tie, View, on, on_message
+from nodeagent.machines.status_section import expected_in, with_expected
 from nodeagent.machines.tiebreaker import TieBreaker
 
 FENCED, NO_QUORUM = "fenced", "no quorum"
@@ -252,6 +253,7 @@ class Join(Machine):
             version=self.here.cib.version,
             digest=self._replication.digest,
             ancestors=self.here.ancestors,
+            expected=expected_in(self.here.cib),
         )
         self.send(dc, request)
 
@@ -345,10 +347,18 @@ class Join(Machine):
         self._requested_by.add(peer)
         instance = max(self.here.view.instance, request.instance)
         self.here.view = replace(self.here.view, instance=instance)
+        self._learn(request.expected)
         if self._replication.is_newer(request.digest, request.ancestors, request.version):
             self.send(peer, CibWanted(term=request.term, join_id=request.join_id))
         else:
             self._welcome(peer, request.join_id, is_divergent=not self._replication.is_ancestor(request.digest))
+
+    def _learn(self, expected: dict[str, int]) -> None:
+        """What became a member in another partition may run something, though it was down when this one last saw it."""
+        unknown = {name: life for name, life in expected.items() if life > self.here.fenced.get(name, 0)}
+        away = {name: life for name, life in unknown.items() if name not in self.here.view.members}
+        ids = {name: self.here.node_id(name) for name in away}
+        self._replication.change_status(lambda cib: with_expected(cib, ids, away))
 
     @on_message(CibSent)
     def _cib_sent(self, peer: str, message: CibSent) -> None:

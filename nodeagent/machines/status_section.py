@@ -7,7 +7,7 @@ written of a node that has no state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from hacluster.cib import status
 from hacluster.cib.model import Cib, Element
@@ -16,11 +16,37 @@ from hacluster.protocol.peers import AttributeRow, HistoryEntry, LrmResource
 
 OP_DONE, OP_CANCELLED, OP_TIMED_OUT, OP_NOT_SUPPORTED, OP_ERROR, OP_NOT_INSTALLED, OP_PENDING = 0, 1, 2, 3, 4, 7, -1
 RC_PENDING = 193
+MEMBER = {"in_ccm": "true", "crmd": "online", "join": "member", "expected": "member", "crm-debug-origin": "hacluster"}
+LOST = {"in_ccm": "false", "crmd": "offline", "join": "down"}
+DOWN = {**LOST, "expected": "down"}
+INCARNATION = "incarnation"
 
 
 def with_node_state(cib: Cib, node_id: str, name: str, fields: dict[str, str | None]) -> Cib:
     """Set fields of the node's state; the state is made where there is none."""
     return status.with_node_state(cib, name, {"id": node_id, **fields})
+
+
+def incarnation_in(state: Element | None) -> int:
+    """The life of the node that its state speaks of: what is down, or expected to be up. 0 where nobody knows."""
+    text = state.get(INCARNATION) if state is not None else ""
+    return int(text) if text.isdecimal() else 0
+
+
+def expected_in(cib: Cib) -> dict[str, int]:
+    """Node -> incarnation, of all that may run something."""
+    states = (state for state in cib.status.all("node_state") if state.get("expected") == "member")
+    return {state.get("uname"): life for state in states if (life := incarnation_in(state))}
+
+
+def with_expected(cib: Cib, ids: Mapping[str, str], lives: Mapping[str, int]) -> Cib:
+    """A node of which only an earlier life is known to be down counts as lost: unclean until it joins or is fenced."""
+    for name, life in lives.items():
+        state = node_state(cib, name)
+        is_known = state is not None and state.get("expected") == "member"
+        if not is_known and life > incarnation_in(state):
+            cib = with_node_state(cib, ids[name], name, {**LOST, "expected": "member", INCARNATION: str(life)})
+    return cib
 
 
 def without_history_of(cib: Cib, name: str) -> Cib:

@@ -57,10 +57,15 @@ MUTATIONS: dict[str, tuple[str, str, str]] = {
         "self.take_out(event.peer, is_clean=isinstance(event, PeerLeft))",
         "self.take_out(event.peer, is_clean=True)",
     ),
+    "what a joiner saw in another partition is forgotten": (
+        "join.py",
+        "        self._learn(request.expected)\n",
+        "",
+    ),
     "a new DC takes absent nodes for stopped": (
         "controller.py",
-        'cib = with_node_state(cib, state.id, state.get("uname"), dict(_LOST))',
-        'cib = with_node_state(cib, state.id, state.get("uname"), dict(_DOWN))',
+        'cib = with_node_state(cib, state.id, state.get("uname"), dict(LOST))',
+        'cib = with_node_state(cib, state.id, state.get("uname"), dict(DOWN))',
     ),
     "two operations of one resource run at once": (
         "executor.py",

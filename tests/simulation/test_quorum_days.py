@@ -9,7 +9,7 @@ from hacluster.scheduler.schedule import schedule
 from tests.simulation import stand_in
 from tests.simulation.judges import Judges
 from tests.simulation.run import configuration, make_world
-from tests.simulation.scripted import SETTLED_MS, Scripted, other_than, places, said, settled
+from tests.simulation.scripted import SETTLED_MS, Scripted, dc_of, other_than, places, said, settled
 from tests.simulation.world import World
 
 SCHEDULERS = pytest.mark.parametrize("scheduler", [stand_in.schedule, schedule], ids=["small", "real"])
@@ -306,3 +306,57 @@ def test_a_cib_on_disk_does_not_remember_that_there_was_quorum():
     world = split_of_three("suicide", stand_in.schedule)
     assert 'have-quorum="0"' in to_xml(world.hosts["n3"].node.here.cib)
     assert "no-quorum-panic" not in to_xml(world.hosts["n3"].node.here.cib)
+
+
+# ---------------------------------------------------------------- who was seen where
+
+
+def until(world: World, text: str, most_ms: int = 30_000) -> None:
+    end_ms = world.now_ms + most_ms
+    while not said(world, text):
+        assert world.now_ms < end_ms, f"nobody said: {text}"
+        world.run(world.now_ms + 50)
+
+
+class _OnlyOn(Scripted):
+    """A service starts on one node only until all may have it, and one node is shot slowly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.service = self.only_on = self.shot_slowly = ""
+
+    def agent(self, host, spec):
+        ms, rc, effect = super().agent(host, spec)
+        is_barred = spec.resource == self.service and spec.action == "start" and self.only_on not in ("", host.name)
+        return (ms, 1, "none") if is_barred else (ms, rc, effect)
+
+    def fence_device(self, host, spec):
+        return (4_000 if spec.target == self.shot_slowly else 200), True
+
+
+def test_a_node_that_became_a_member_in_another_partition_is_fenced_before_its_services_start():
+    """Found by seed 911: the side that wins had last seen it down; only who came over knows that it is up again."""
+    faults = _OnlyOn()
+    world = settled(5, faults=faults, policy="freeze", resources=6)
+    dc = dc_of(world)
+    slow, away, _, back = (name for name in world.names if name != dc)
+    faults.service = next(name for name in sorted(world.hosts[back].active) if name.startswith("rsc"))
+    faults.only_on, faults.shot_slowly = back, slow
+    world.hosts[away].crash("power cut")
+    until(world, f"Succeeded to STONITH (reboot) {away}")
+    world.run(world.now_ms + 1_500)
+    world.hosts[back].crash("power cut")
+    until(world, f"Succeeded to STONITH (reboot) {back}")
+    world.run(world.now_ms + 200)
+    world.partition([slow, away])
+    until(world, f"{away} boots, incarnation 2")
+    until(world, f"{away} > Set DC node to {slow}")
+    until(world, f"{back} > Resource {faults.service} started.")
+    until(world, f"{away} > Node {slow} is lost")
+    world.run(world.now_ms + 5_000)
+    faults.only_on = ""
+    world.heal()
+    world.partition([dc, back])
+    world.run(world.now_ms + 10_000)
+    assert said(world, f"{away} shoots {back}")
+    assert said(world, f"{faults.service} start 0 -> 0")

@@ -71,3 +71,12 @@ def test_erasing_a_node_leaves_its_state():
     (state,) = tree.status.children
     assert state.children == ()
     assert state.get("in_ccm") == "true"
+
+
+def test_only_a_later_life_of_a_node_that_is_down_counts_as_expected():
+    down = status.with_node_state(Cib.empty(), "1", "pm01", {**status.DOWN, status.INCARNATION: "3"})
+    ids = {"pm01": "1", "pm02": "2"}
+    assert status.with_expected(down, ids, {"pm01": 3}) is down
+    expected = status.with_expected(down, ids, {"pm01": 4, "pm02": 1})
+    assert status.expected_in(expected) == {"pm01": 4, "pm02": 1}
+    assert status.with_expected(expected, ids, {"pm01": 9}) is expected
