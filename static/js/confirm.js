@@ -46,7 +46,10 @@ export function startPreviews() {
 async function show(dialog, href) {
   const url = new URL(href);
   url.searchParams.set("next", location.pathname + location.search);
-  const answer = await fetch(url, { headers: { Accept: "text/html" } });
+  const ask = () => fetch(url, { headers: { Accept: "text/html" } });
+  // A network that changes under the browser costs one try; after that the link leads to the preview's own page.
+  const answer = await ask().catch(ask).catch(() => null);
+  if (!answer) return location.assign(href);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const preview = page.querySelector("[data-preview-body]") || page.querySelector("main");
   if (!preview) return location.assign(href);

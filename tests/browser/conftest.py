@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser.network import network_of_its_own
 from tests.fake_agent import FakeAgent, pair
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,8 +84,14 @@ def _patient() -> None:
     expect.set_options(timeout=PATIENCE_MS)
 
 
-@pytest.fixture(scope="session")
-def console(tmp_path_factory) -> Iterator[Console]:
+@pytest.fixture(scope="package")
+def _network() -> Iterator[None]:
+    with network_of_its_own():
+        yield
+
+
+@pytest.fixture(scope="package")
+def console(tmp_path_factory, _network) -> Iterator[Console]:
     folder = tmp_path_factory.mktemp("console")
     agent = FakeAgent(folder / "agent.sock")
     agent.start()
@@ -96,7 +103,7 @@ def console(tmp_path_factory) -> Iterator[Console]:
 
 # Playwright keeps an event loop in the main thread: it must end before an asynchronous test of another module begins.
 @pytest.fixture(scope="module")
-def chromium():
+def chromium(_network):
     if not CHROMIUM.exists():
         pytest.skip("no /usr/bin/chromium: install the Debian package chromium")
     from playwright.sync_api import sync_playwright

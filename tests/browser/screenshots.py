@@ -21,6 +21,7 @@ from hacluster.cib import status as status_of
 from hacluster.cib.model import Cib
 from hacluster.protocol import events
 from tests.browser.conftest import CHROMIUM, PASSWORD, ROOT, end, start_console
+from tests.browser.network import network_of_its_own
 from tests.browser.small_png import smaller
 from tests.fake_agent import FakeAgent, failed_over, left, operation, stops
 from tests.sheets_for_tests import BAD, GOOD
@@ -211,6 +212,7 @@ class Camera:
 @contextlib.contextmanager
 def camera() -> Iterator[Camera]:
     with (
+        network_of_its_own(),
         tempfile.TemporaryDirectory(prefix="hacluster-screenshots-") as folder,
         FakeAgent(Path(folder) / "agent.sock") as agent,
         sync_playwright() as playwright,

@@ -29,6 +29,11 @@ def unshare(flags: int) -> None:
     _checked(_libc.unshare(flags), "unshare")
 
 
+def enter(namespace: int, kind: int) -> None:
+    """The namespace that this descriptor stands for, for the calling thread."""
+    _checked(_libc.setns(namespace, kind), "setns")
+
+
 def mount(source: str, target: str, kind: str | None, flags: int = 0, options: str = "") -> None:
     given = (source.encode(), target.encode(), kind.encode() if kind else None, ctypes.c_ulong(flags))
     _checked(_libc.mount(*given, options.encode() or None), f"mount {target}")
