@@ -1,6 +1,8 @@
 // Puts entities into the page: only texts, classes and attributes of keyed elements change, so that focus, selection and
 // open menus survive. A patched page equals a freshly rendered one; tests/browser compares them.
 
+import { isHeld } from "./holding.js";
+
 const LISTS = ["problem", "purpose", "event"];
 const kindOf = (key) => key.slice(0, key.indexOf(":"));
 
@@ -22,20 +24,55 @@ function element(key) {
 
 export function apply(entities) {
   const lists = Object.fromEntries(LISTS.map((kind) => [kind, document.querySelector(`[data-list="${kind}"]`)]));
-  for (const [key, entity] of Object.entries(entities)) {
+  for (const list of Object.values(lists)) if (list && !isHeld(list)) settle(list);
+  // New ones come to the end of a list that is held, so their own order counts.
+  for (const [key, entity] of Object.entries(entities).sort(([, one], [, other]) => (one.order ?? 0) - (other.order ?? 0))) {
     const list = lists[kindOf(key)];
     const found = element(key) || (list ? born(key, list) : null);
     if (found) fill(found, entity);
     if (list && found) place(list, found, entity.order);
   }
+  for (const list of Object.values(lists)) if (list) countNew(list);
 }
 
 export function remove(keys) {
   for (const key of keys) {
-    if (!LISTS.includes(kindOf(key))) continue;
-    element(key)?.remove();
-    known.delete(key);
+    const found = LISTS.includes(kindOf(key)) && element(key);
+    if (!found) continue;
+    if (isHeld(found.parentElement)) markOver(found);
+    else forget(found);
   }
+}
+
+function forget(child) {
+  child.remove();
+  known.delete(child.dataset.key);
+}
+
+/** What is over stays where it is until its reader has left the list. */
+function markOver(child) {
+  child.classList.add("is-over");
+  child.querySelector('[data-part="severity"]').textContent = child.parentElement.dataset.wordOver;
+  countNew(child.parentElement);
+}
+
+/** Put a list in order that its reader has left. */
+export function settle(list) {
+  list.querySelectorAll(":scope > .is-over").forEach(forget);
+  const children = [...list.children];
+  const sorted = children.toSorted((one, other) => one.order - other.order);
+  if (sorted.some((child, place) => child !== children[place])) list.append(...sorted);
+  for (const child of children) child.isNew = false;
+  countNew(list);
+}
+
+/** Say how many have come to a list that is held. */
+function countNew(list) {
+  const place = list.parentElement.querySelector("[data-new]");
+  if (!place) return;
+  const count = [...list.children].filter((child) => child.isNew && !child.classList.contains("is-over")).length;
+  const text = count ? place.dataset.word.replace("{n}", count) : "";
+  if (place.textContent !== text) place.textContent = text;
 }
 
 function born(key, list) {
@@ -43,14 +80,16 @@ function born(key, list) {
   if (!template) return null;
   const child = template.content.firstElementChild.cloneNode(true);
   child.dataset.key = key;
+  child.isNew = isHeld(list);
   list.append(child);
   known.set(key, child);
   return child;
 }
 
-/** Keep the list in the server's order without touching what stands right already. */
+/** Keep the list in the server's order without touching what stands right already, and as it is while somebody is in it. */
 function place(list, child, order) {
   child.order = order;
+  if (isHeld(list)) return;
   const before = [...list.children].find((other) => other !== child && (other.order ?? Infinity) > order);
   if (before ? child.nextElementSibling !== before : list.lastElementChild !== child) list.insertBefore(child, before || null);
 }

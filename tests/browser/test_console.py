@@ -186,6 +186,56 @@ def test_a_failure_is_forgotten_from_its_problem_card(page_in, cluster):
     expect(page.locator("[data-list=problem] > li")).to_have_count(0)
 
 
+EXCLUDED, DOWN, FAILED = (
+    f"problem:{each}"
+    for each in ("resource.excluded:prmDiskd1@pm02", "service.down:grpPg@", "resource.failed:prmPg@pm01")
+)
+
+
+def counts_failures(cib, count):
+    return status_of.with_attributes(cib, "pm02", {"fail-count-prmDiskd1#monitor_10000": count})
+
+
+def problem_keys(page):
+    return page.locator("[data-list=problem] > li").evaluate_all("all => all.map(each => each.dataset.key)")
+
+
+def test_the_problem_list_keeps_still_under_the_pointer_and_is_put_in_order_when_it_is_left(page_in, cluster):
+    cluster.change(counts_failures(cluster.cib, "1"))
+    page = page_in("/")
+    pointed = page.locator(f'[data-key="{EXCLUDED}"]')
+    pointed.hover()
+    cluster.change(operation(cluster.cib, "pm01", "prmPg", "monitor", rc=1, interval_ms=10_000))
+    expect(page.locator("[data-new]")).to_have_text("New: 2, at the end until you leave the list")
+    assert problem_keys(page) == [EXCLUDED, DOWN, FAILED]
+    cluster.change(counts_failures(cluster.cib, "0"))
+    expect(pointed.locator("[data-part=severity]")).to_have_text("Cleared")
+    assert problem_keys(page) == [EXCLUDED, DOWN, FAILED]
+    cluster.change(counts_failures(cluster.cib, "1"))
+    expect(pointed.locator("[data-part=severity]")).to_have_text("Major")
+    page.mouse.move(1, 1)
+    expect(page.locator("[data-new]")).to_be_empty()
+    assert problem_keys(page) == [DOWN, FAILED, EXCLUDED]
+    assert_same_as_fresh(page)
+
+
+def test_what_is_cleared_under_the_focus_goes_when_the_focus_does(page_in, cluster):
+    cluster.change(counts_failures(cluster.cib, "1"))
+    page = page_in("/")
+    cure = page.locator(f'[data-key="{EXCLUDED}"] a.button')
+    cure.focus()
+    failed = operation(cluster.cib, "pm01", "prmPg", "monitor", rc=1, interval_ms=10_000)
+    cluster.change(counts_failures(failed, "0"))
+    expect(page.locator(f'[data-key="{EXCLUDED}"]')).to_have_class(re.compile("is-over"))
+    expect(cure).to_be_focused()
+    page.keyboard.press("Tab")
+    assert problem_keys(page) == [EXCLUDED, DOWN, FAILED]
+    page.locator(".brand").focus()
+    expect(page.locator("[data-list=problem] > li")).to_have_count(2)
+    assert problem_keys(page) == [DOWN, FAILED]
+    assert_same_as_fresh(page)
+
+
 def test_a_critical_alert_stays_until_it_is_closed(page_in, cluster):
     page = page_in("/matrix/", "ja-JP")
     cluster.happen(events.FENCE_WAITING, node="pm02")
