@@ -434,12 +434,7 @@ def _times(found: _HaCf) -> dict[str, int]:
 
 
 def _check(found: _HaCf, node: str, problems: list[Problem]) -> None:
-    times = _times(found)
-    _check_order(found, times, problems)
-    for name, least in (("deadtime", DEADTIME_MS_MIN), ("keepalive", KEEPALIVE_MS_MIN)):
-        if times[name] < least:
-            place = _place(found, name)
-            problems.append(wrong.TOO_SHORT.at(place, directive=name, value=times[name], least=least))
+    _check_times(found, problems)
     if not found.nodes:
         problems.append(wrong.NO_NODES.at("ha.cf"))
     elif node not in found.nodes:
@@ -454,6 +449,19 @@ def _check(found: _HaCf, node: str, problems: list[Problem]) -> None:
         problems.append(wrong.TIE_WITHOUT_SPLIT.at(_place(found, "tiebreaker"), count=len(found.nodes)))
     if found.engine is Engine.HEARTBEAT and len(found.nodes) > 2:
         problems.append(wrong.MANY_NODES.at(_place(found, "node"), count=len(found.nodes)))
+
+
+def _check_times(found: _HaCf, problems: list[Problem]) -> None:
+    """One that can't be read, or is too short, says nothing of those that follow from it."""
+    times, given = _times(found), found.times_ms
+    short = [
+        wrong.TOO_SHORT.at(_place(found, name), directive=name, value=given[name], least=least)
+        for name, least in (("deadtime", DEADTIME_MS_MIN), ("keepalive", KEEPALIVE_MS_MIN))
+        if given.get(name, least) < least
+    ]
+    problems.extend(short)
+    if not short and not any(name in found.lines and name not in given for name in times):
+        _check_order(found, times, problems)
 
 
 def _check_order(found: _HaCf, times: dict[str, int], problems: list[Problem]) -> None:

@@ -126,6 +126,14 @@ def test_times_in_the_wrong_order_are_refused(etc: Etc, lines: str, place: str) 
     assert line.startswith(place)
 
 
+@pytest.mark.parametrize(("line", "place"), [("keepalive xx", "ha.cf:1:"), ("deadtime 0", "ha.cf:3:")])
+def test_a_time_that_says_nothing_is_told_alone(etc: Etc, line: str, place: str) -> None:
+    directive = line.split()[0]
+    etc.write("\n".join(line if each.startswith(directive) else each for each in GOOD.splitlines()))
+    (told,) = etc.lines()
+    assert told.startswith(f"{place} {directive}")
+
+
 def test_the_own_name_must_be_among_the_nodes(etc: Etc) -> None:
     etc.write("bcast a b\nnode pm08 pm09\n")
     assert etc.lines() == [
