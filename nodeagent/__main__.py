@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hacluster.cib.problems import Problem, language_of
 from nodeagent import config
+from nodeagent.settings import Engine, Settings
 from nodeagent.shell.engines.corosync import NOT_BUILT
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.stop:
         sys.exit(_stop(options.run / "agent.pid", is_now=options.now))
     settings, problems = config.read_settings(options.etc, options.node)
-    if settings is not None and settings.engine is config.Engine.COROSYNC:
+    if settings is not None and settings.engine is Engine.COROSYNC:
         settings, problems = None, [*problems, NOT_BUILT.at("ha.cf")]
     _print(problems)
     if settings is None:
@@ -204,7 +205,7 @@ def _running_agent(file: Path) -> int | None:
     return agent if _lock(file) is None else None
 
 
-async def _run(settings: config.Settings, options: argparse.Namespace, heart: int) -> tuple[int, int]:
+async def _run(settings: Settings, options: argparse.Namespace, heart: int) -> tuple[int, int]:
     """The exit code, and the beating process when this agent begins anew."""
     # These imports cost more than a check of the configuration should.
     from nodeagent.shell.log import Log

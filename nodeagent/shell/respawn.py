@@ -23,7 +23,7 @@ from hacluster.protocol.events import (
     PROCESS_STARTED,
     EventKind,
 )
-from nodeagent.config import Respawn
+from nodeagent.settings import Respawn
 
 STAY_AWAY_RC = 100
 QUICK_S = 30.0

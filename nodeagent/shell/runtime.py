@@ -31,7 +31,7 @@ from hacluster.protocol.messages import (
 )
 from hacluster.protocol.peers import Envelope, JournalPush, PeerMessage, PeerMessageError, envelope_of, to_bytes
 from hacluster.scheduler.memory import Memory
-from nodeagent import config
+from nodeagent import settings as configured
 from nodeagent.machines import effects as order
 from nodeagent.machines import events as fact
 from nodeagent.machines.node import Node
@@ -72,7 +72,7 @@ class Runtime:
     """One agent from its first heartbeat to its last."""
 
     def __init__(
-        self, settings: config.Settings, state_folder: Path, run_folder: Path, log: Log, heart: int = -1
+        self, settings: configured.Settings, state_folder: Path, run_folder: Path, log: Log, heart: int = -1
     ) -> None:
         """`heart`: the beating process of this agent's last life (`HeartbeatEngine.hand_over`), or -1."""
         self._loop = asyncio.get_running_loop()
@@ -316,7 +316,7 @@ class Runtime:
         """SIGTERM: move the resources away, then leave. Asked twice, it ends at once."""
         self.report(fact.StopRequested())
 
-    def rekey(self, settings: config.Settings) -> None:
+    def rekey(self, settings: configured.Settings) -> None:
         """SIGHUP: the keys of authkeys, so that they can be rolled while everything runs."""
         self._engine.rekey(settings)
         self._log.remark("keys read again", sending=settings.sending_key, count=len(settings.keys))
@@ -396,7 +396,7 @@ def die(log: Log, error: BaseException | None, message: str) -> NoReturn:
     os._exit(EXIT_SOFTWARE)
 
 
-def _machine_settings(settings: config.Settings) -> Settings:
+def _machine_settings(settings: configured.Settings) -> Settings:
     return Settings(
         node=settings.node,
         nodes=settings.nodes,

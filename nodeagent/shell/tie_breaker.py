@@ -12,8 +12,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from nodeagent.config import TieBreaker as Configured
 from nodeagent.machines.events import Event, TieBreakerAnswered
+from nodeagent.settings import TieBreaker as Configured
 from nodeagent.shell.monitors.icmp import answers
 
 PING_ATTEMPTS, PING_TIMEOUT_MS = 3, 500

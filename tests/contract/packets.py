@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hacluster.protocol.peers import Heartbeat, to_bytes
-from nodeagent.config import Engine, Key, Link, Medium, Settings
 from nodeagent.machines.events import Event, PeerHeard
+from nodeagent.settings import Engine, Key, Link, Medium, Settings
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
 from nodeagent.shell.engines.seal import Sealer
 from nodeagent.shell.engines.secure_tcp import Role

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from nodeagent.config import TieBreaker as Configured
 from nodeagent.machines.events import Event, TieBreakerAnswered
+from nodeagent.settings import TieBreaker as Configured
 from nodeagent.shell.reservation import FREE, Block
 from nodeagent.shell.tie_breaker import TieBreaker
 

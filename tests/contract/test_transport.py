@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from nodeagent.authkeys import Key
-from nodeagent.config import Engine, Link, Medium, Settings
 from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLeft, PeerLost
+from nodeagent.settings import Engine, Link, Medium, Settings
 from nodeagent.shell.engines.heartbeat import HeartbeatEngine
 from nodeagent.shell.engines.seal import WINDOW, Opener, Sealer
 from nodeagent.shell.engines.secure_tcp import HANDSHAKE_S, Identity

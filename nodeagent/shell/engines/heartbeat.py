@@ -17,8 +17,8 @@ from typing import Protocol
 
 import msgspec
 
-from nodeagent.config import Settings
 from nodeagent.machines.events import Event, LinkDead, LinkUp, PeerHeard, PeerLeft, PeerLost
+from nodeagent.settings import Settings
 from nodeagent.shell.engines.notes import (
     AddressSeen,
     Begin,

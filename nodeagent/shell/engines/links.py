@@ -11,7 +11,7 @@ import socket
 import struct
 from collections.abc import Iterator
 
-from nodeagent.config import Link, Medium
+from nodeagent.settings import Link, Medium
 
 RECEIVE_BUFFER_BYTES = 1 << 20
 DATAGRAM_BYTES_MAX = 8192

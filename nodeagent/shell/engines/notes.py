@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import msgspec
 
-from nodeagent.config import Link
 from nodeagent.machines.events import (
     Event,
     LinkDead,
@@ -22,6 +21,7 @@ from nodeagent.machines.events import (
     PeerLost,
     PeerReturned,
 )
+from nodeagent.settings import Link
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from nodeagent.config import Link
+from nodeagent.settings import Link
 from nodeagent.shell.engines.links import bind_to_device
 from nodeagent.shell.engines.secure_tcp import Identity, Role, SecureConnection
 

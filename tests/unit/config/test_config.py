@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from hacluster.cib.problems import Severity
-from nodeagent.config import Engine, Link, Medium, Respawn, Settings, TieBreaker, read_settings
+from nodeagent.config import read_settings
+from nodeagent.settings import Engine, Link, Medium, Respawn, Settings, TieBreaker
 
 GOOD = """\
 keepalive 500ms

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from hacluster.protocol.peers import Heartbeat, heartbeat_of
-from nodeagent.config import Link, Medium
+from nodeagent.settings import Link, Medium
 from nodeagent.shell.engines.notes import Begin, Fact, Leave, Linger, Note, Order, Pulse, Rekey, Warned
 from nodeagent.shell.engines.seal import Opener, Sealer
 

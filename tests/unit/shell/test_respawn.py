@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from hacluster.protocol.events import EventKind
-from nodeagent.config import Respawn
+from nodeagent.settings import Respawn
 from nodeagent.shell import respawn
 from nodeagent.shell.respawn import Respawner
 
