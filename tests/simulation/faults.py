@@ -212,7 +212,7 @@ class Breeze(Weather):
         """However long it takes, as long as its heart may beat on."""
         host = self._host()
         if self._is_everywhere(host):
-            host.begin_anew(self.luck.choice([300, 1_000, 4_000, 12_000]))
+            host.begin_anew(self.luck.choice([300, 1_000, 4_000, 7_000]))
 
     def _is_everywhere(self, host: Host) -> bool:
         return all(host.name in other.node.here.view.members for other in self.world.hosts.values() if other.node)

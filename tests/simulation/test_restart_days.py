@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nodeagent.machines.events import StopRequested
+from nodeagent.shell.engines.heartbeat import LINGER_MS
 from tests.simulation.host import Host
 from tests.simulation.judges import Judges
 from tests.simulation.scripted import SETTLED_MS, dc_of, other_than, places, said, settled
@@ -83,4 +84,17 @@ def test_a_node_that_pauses_while_the_agent_of_the_dc_begins_anew_is_not_fenced(
     paused.frozen_until = world.now_ms + 900
     world.run(world.now_ms + 20_000)
     assert said(world, f"{dc.name} boots, incarnation 2")
+    world.judges.final(world)
+
+
+def test_a_dc_that_is_elected_meanwhile_waits_for_a_node_that_begins_anew():
+    """Found by seed 7552: a heart that beats on for longer than a new DC waits is that of a node to be fenced."""
+    world = settled(3, judges=Judges(may_fence=False))
+    dc = dc_of(world)
+    other = other_than(world, dc)
+    world.hosts[other].begin_anew(LINGER_MS)
+    world.run(world.now_ms + 500)
+    world.hosts[dc].crash_agent(100)
+    world.run(world.now_ms + 20_000)
+    assert said(world, f"{other} boots, incarnation 2")
     world.judges.final(world)

@@ -37,8 +37,8 @@ from nodeagent.shell.engines.secure_tcp import Identity
 from nodeagent.shell.engines.streams import Streams
 
 PULSE_S = 10.0
-LINGER_MS = 15_000
-"""How long an agent that begins anew may take; then its peers shall see that it did not come back."""
+LINGER_MS = 8_000
+"""How long an agent that begins anew may take, less than a new DC waits for it; then its peers see it is not back."""
 _LISTEN_AGAIN_S = 2.0
 _PACKET_BYTES_MAX = 1 << 16
 _LEAVE_S = 1.0
