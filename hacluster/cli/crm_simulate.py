@@ -282,7 +282,7 @@ def _execution_line(action: Action, known: set[str]) -> str:
     name = action.resource if action.resource in known else action.instance or action.resource
     if action.pseudo:
         on = f" on {action.node}" if action.node and action.kind is ActionKind.FENCE else ""
-        return f"  * Pseudo action:   {action.task_key}{on}"
+        return f"  * Pseudo action:   {graph_files.key_of(action, name)}{on}"
     if action.kind is ActionKind.SHUTDOWN:
         return f"  * Cluster action:  do_shutdown on {action.node}"
     if action.kind is ActionKind.CLEAR_FAILCOUNT:

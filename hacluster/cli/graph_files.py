@@ -86,7 +86,7 @@ def _operation(action: Action) -> str:
     return "notified" if before.startswith("confirmed") else "notify"
 
 
-def _key(action: Action, name: str) -> str:
+def key_of(action: Action, name: str) -> str:
     """The operation's key, under the name that the history knows or that with the instance's number."""
     match action.kind:
         case ActionKind.FENCE:
@@ -106,8 +106,8 @@ def _identity(action: Action) -> dict[str, str]:
     named = {
         "id": str(action.id),
         "operation": _operation(action),
-        "operation_key": _key(action, action.resource),
-        "internal_operation_key": _key(action, instance) if instance else "",
+        "operation_key": key_of(action, action.resource),
+        "internal_operation_key": key_of(action, instance) if instance else "",
         "on_node": action.node,
         "on_node_uuid": action.node_id,
     }

@@ -51,7 +51,7 @@ def primitive_line(resource: ResourceView, *, with_nodes: bool = True) -> str:
     words = ["ORPHANED"] if resource.is_orphan else []
     words.append(_state(resource))
     nodes = resource.nodes if with_nodes else ()
-    words += nodes if len(nodes) == 1 else []
+    words += nodes if len(nodes) == 1 else [resource.locked_to] if resource.locked_to and with_nodes else []
     flags = _flags(resource)
     words += [f"({', '.join(flags)})"] if flags else []
     words += [f"[ {' '.join(nodes)} ]"] if len(nodes) > 1 else []
@@ -66,6 +66,7 @@ def _state(resource: ResourceView) -> str:
 
 def _flags(resource: ResourceView) -> list[str]:
     flags = ["UNCLEAN"] if resource.nodes and resource.nodes[0] in resource.dark_nodes else []
+    flags += ["LOCKED"] if resource.locked_to else []
     flags += ["Monitoring"] if resource.is_monitor_pending else []
     flags += _target_flags(resource)
     if resource.is_blocked:
@@ -134,7 +135,7 @@ def _clone(clone: ResourceView, margin: str, shown: Shown) -> Iterator[str]:
         names = {next(found.leaves()).nodes[0] for found in plain if _role_group(clone, found) == word}
         if names := names & {shown.only_node} if shown.only_node else names:
             yield f"{margin}  * {_role_title(clone, word)}: [ {' '.join(sorted(names, key=in_natural_order))} ]"
-    if shown.inactive and not shown.details:
+    if shown.inactive and not shown.details and len(plain) < clone.instances_max:
         yield from _free(clone, margin, shown)
 
 

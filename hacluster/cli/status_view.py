@@ -22,6 +22,7 @@ from hacluster.cib.status import (
 )
 from hacluster.cli.options import VERSION
 from hacluster.scheduler.history import read_cluster
+from hacluster.scheduler.locks import lock_of
 from hacluster.scheduler.values import is_true
 from hacluster.scheduler.words import in_natural_order, role_of
 from hacluster.scheduler.working import Cluster, Node, NodeKind, Replica, Resource, Role, Variant
@@ -100,6 +101,8 @@ class ResourceView(msgspec.Struct, frozen=True, kw_only=True):
     is_promotable: bool = False
     is_unique: bool = False
     ignores_failures: bool = False
+    locked_to: str = ""
+    """The node that it waits for."""
     dark_nodes: tuple[str, ...] = ()
     """Those of `nodes` that are unclean and not heard of."""
     quiet_nodes: tuple[str, ...] = ()
@@ -107,7 +110,9 @@ class ResourceView(msgspec.Struct, frozen=True, kw_only=True):
     refused_on: dict[str, str] = {}
     """node -> why it was found that the resource can't run there"""
     free_nodes: tuple[str, ...] = ()
-    """A clone's: nodes on which no instance is, while there are instances left."""
+    """A clone's: nodes on which no instance is."""
+    instances_max: int = 0
+    """A clone's."""
     address: str = ""
     """Of the replica of a bundle."""
     image: str = ""
@@ -233,9 +238,9 @@ def _in_order(nodes: list[Node]) -> list[Node]:
 
 
 def _sort_as_configured(cib: Cib, cluster: Cluster) -> None:
-    """The scheduler reads bundles last."""
+    """What is more important comes first. The scheduler reads bundles last."""
     places = {element.id: place for place, element in enumerate(cib.section("resources").children)}
-    cluster.resources.sort(key=lambda found: places.get(found.id, len(places)))
+    cluster.resources.sort(key=lambda found: (-found.priority, places.get(found.id, len(places))))
 
 
 def _with_image(cib: Cib, bundle: ResourceView) -> ResourceView:
@@ -246,7 +251,7 @@ def _with_image(cib: Cib, bundle: ResourceView) -> ResourceView:
 
 def _is_shown(resource: Resource) -> bool:
     """Neither a part of a bundle nor the connection that makes a guest of a resource is told by itself."""
-    is_part = resource.bundle is not None or (resource.container is not None and not resource.is_orphan)
+    is_part = resource.bundle is not None or (resource.is_guest_connection and not resource.is_orphan)
     return not is_part and (not resource.is_orphan or bool(resource.active))
 
 
@@ -317,7 +322,8 @@ def _resource(cluster: Cluster, resource: Resource) -> ResourceView:
     children = tuple(_resource(cluster, child) for child in resource.children if not _is_spare(resource, child))
     found = msgspec.structs.replace(found, children=children)
     if resource.variant is Variant.CLONE and not resource.is_unique:
-        return msgspec.structs.replace(found, free_nodes=_free_nodes(cluster, resource, found))
+        free = _free_nodes(cluster, resource, found)
+        return msgspec.structs.replace(found, free_nodes=free, instances_max=resource.clone_max)
     return found
 
 
@@ -332,6 +338,7 @@ def _primitive(cluster: Cluster, resource: Resource, found: ResourceView) -> Res
     nodes = [cluster.nodes[index] for index in resource.active]
     off = [node.uname for node in nodes if not node.is_online and not node.is_unclean and resource.is_managed]
     pending = {history[-1].name: history[-1] for history in resource.history.values() if _is_pending(history[-1:])}
+    lock = lock_of(cluster, resource)
     is_promotable = resource.clone is not None and resource.clone.is_promotable
     role = Role.UNPROMOTED if is_promotable and resource.role_now is Role.STARTED else resource.role_now
     return msgspec.structs.replace(
@@ -349,6 +356,7 @@ def _primitive(cluster: Cluster, resource: Resource, found: ResourceView) -> Res
         pending=next((_PENDING_WORDS[name] for name in pending if name in _PENDING_WORDS), ""),
         is_monitor_pending=any(operation.interval_ms for operation in pending.values()),
         refused_on=_refusals(cluster, resource),
+        locked_to=lock.uname if lock is not None and not nodes else "",
     )
 
 
@@ -372,8 +380,6 @@ def _refusals(cluster: Cluster, resource: Resource) -> dict[str, str]:
 
 
 def _free_nodes(cluster: Cluster, clone: Resource, found: ResourceView) -> tuple[str, ...]:
-    if sum(child.is_partly_active for child in found.children) >= clone.clone_max:
-        return ()
     taken = {name for leaf in found.leaves() for name in leaf.nodes}
     known = {index for part in clone.primitives() for index in part.known_on}
     later = _guests_of(cluster.resources[cluster.resources.index(clone.top) :])

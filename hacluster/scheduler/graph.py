@@ -43,7 +43,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     resource: str = ""
     """The instance's name as the history and OCF_RESOURCE_INSTANCE know it."""
     instance: str = ""
-    """Its name with its number, which an anonymous instance has in the plan alone."""
+    """Its name with its number, which an anonymous instance has in the plan and in old histories alone."""
     task_key: str = ""
     """`prmPg_monitor_10000`"""
     standard: str = ""

@@ -183,9 +183,17 @@ def _read_node(cluster: Cluster, maker: Maker, node: Node, state: Element) -> No
             continue
         resource.history[node.index] = operations or operations_of(entry, node)
         _read_resource(cluster, resource, node, resource.history[node.index])
+        if node.index in resource.active:
+            _note_name(resource, entry.id)
     for entry in history_of(state) if cluster.orphans else ():
         if entry.get("container") and entry.id in cluster.orphans:
             tie_orphan(cluster, cluster.orphans[entry.id], entry.get("container"))
+
+
+def _note_name(resource: Resource, name: str) -> None:
+    """What an instance that runs is called there; one that doesn't run takes no old name over."""
+    if name != resource.id:
+        resource.old_name = name
 
 
 def _says_only_no(entry: Element) -> bool:

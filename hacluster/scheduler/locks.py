@@ -10,21 +10,11 @@ from hacluster.scheduler.working import Cluster, Node, Resource, Variant
 
 
 def apply_shutdown_locks(cluster: Cluster) -> None:
-    """Only primitives and groups outside clones are locked, and no fence devices."""
-    if not is_true(cluster.options.values.get("shutdown-lock", "")):
-        return
-    limit_s = duration_ms(cluster.options.values.get("shutdown-lock-limit", "0")) / 1000
+    """A member's lock speaks for its group."""
     for resource in cluster.primitives():
-        if resource.clone is not None or resource.agent[0] == "stonith" or resource.is_orphan:
+        node = lock_of(cluster, resource)
+        if node is None:
             continue
-        found = _lock_of(cluster, resource)
-        if found is None:
-            continue
-        node, since = found
-        if limit_s and since + limit_s <= cluster.now:
-            continue
-        if limit_s:
-            cluster.recheck(since + limit_s)
         others = [other for other in cluster.nodes if other is not node]
         speaker = resource.parent.children[0] if _is_member(resource) and resource.parent is not None else resource
         speaker.ban_only(others, f"shutdown lock of {node.uname}")
@@ -32,11 +22,30 @@ def apply_shutdown_locks(cluster: Cluster) -> None:
             resource.ban_only(others, f"shutdown lock of {node.uname}")
 
 
+def lock_of(cluster: Cluster, resource: Resource) -> Node | None:
+    """The node it waits for. Only primitives and groups outside clones are locked, and no fence devices."""
+    options = cluster.options.values
+    if not is_true(options.get("shutdown-lock", "")):
+        return None
+    if resource.clone is not None or resource.agent[0] == "stonith" or resource.is_orphan:
+        return None
+    found = _left_with(cluster, resource)
+    if found is None:
+        return None
+    node, since = found
+    limit_s = duration_ms(options.get("shutdown-lock-limit", "0")) / 1000
+    if limit_s and since + limit_s <= cluster.now:
+        return None
+    if limit_s:
+        cluster.recheck(since + limit_s)
+    return node
+
+
 def _is_member(resource: Resource) -> bool:
     return resource.parent is not None and resource.parent.variant is Variant.GROUP
 
 
-def _lock_of(cluster: Cluster, resource: Resource) -> tuple[Node, float] | None:
+def _left_with(cluster: Cluster, resource: Resource) -> tuple[Node, float] | None:
     """(node, since when): the node that is leaving with it, or that left with it."""
     if len(resource.active) == 1:
         node = cluster.nodes[next(iter(resource.active))]

@@ -115,7 +115,7 @@ class _Paper:
             case ActionKind.SHUTDOWN:
                 self._forget(action.node)
             case ActionKind.CLEAR_FAILCOUNT:
-                name = self._history(action.node).name_of(action.resource)
+                name = self._history(action.node).name_of(action)
                 self._cib = without_failures(self._cib, action.node, name)
             case ActionKind.DELETE | ActionKind.CANCEL:
                 self._history(action.node).lose(action)
@@ -138,25 +138,22 @@ class _History:
 
     def __init__(self, state: Element) -> None:
         self._entries: dict[str, Element] = {}
-        self._numbered: dict[str, str] = {}
-        """name without a number -> the first instance that stands there with one"""
         for entry in history_of(state):
             self._put(entry)
         self._is_changed = False
 
     def _put(self, entry: Element) -> None:
-        if entry.id not in self._entries:
-            self._numbered.setdefault(entry.id.rpartition(":")[0], entry.id)
         self._entries[entry.id] = entry
         self._is_changed = True
 
-    def name_of(self, resource: str) -> str:
+    def name_of(self, action: Action) -> str:
         """The name its history already has: an anonymous instance may stand there with a number."""
-        return resource if resource in self._entries else self._numbered.get(resource, resource)
+        is_numbered = action.resource not in self._entries and action.instance in self._entries
+        return action.instance if is_numbered else action.resource
 
     def note(self, action: Action, rc: int, call_id: int, now: float) -> None:
         """The operation's result; a stop takes the place of all that was."""
-        name = self.name_of(action.resource)
+        name = self.name_of(action)
         known = self._entries.get(name) or Element("lrm_resource", _identity(action, name))
         result = _result(action, name, rc, call_id, now)
         kept = () if action.kind is ActionKind.STOP else known.children
@@ -165,12 +162,9 @@ class _History:
 
     def lose(self, action: Action) -> None:
         """The whole history of a resource, or of its recurring monitor with this interval."""
-        name = self.name_of(action.resource)
+        name = self.name_of(action)
         if action.kind is ActionKind.DELETE:
             self._is_changed = self._entries.pop(name, None) is not None or self._is_changed
-            self._numbered = {}
-            for other in self._entries:
-                self._numbered.setdefault(other.rpartition(":")[0], other)
             return
         known = self._entries.get(name) or Element("lrm_resource", _identity(action, name))
         wanted = ("monitor", str(action.interval_ms))

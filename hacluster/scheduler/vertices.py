@@ -206,7 +206,7 @@ def _vertex(plan: Plan, draft: Draft, number: int) -> Action:
         node=node.uname,
         node_id=node.id,
         resource=resource.shown_id,
-        instance=resource.id,
+        instance=resource.long_id,
         task_key=f"{resource.shown_id}_{name}_{draft.interval_ms}",
         standard=standard,
         provider=provider,

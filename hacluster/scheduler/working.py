@@ -162,6 +162,8 @@ class Resource(msgspec.Struct, eq=False):
     """The clone this is an instance of, or part of an instance of."""
     base_id: str = ""
     """The name in the configuration, without an instance's number."""
+    old_name: str = ""
+    """The name that a history has for this instance, where that is another one than it has now."""
     template: Element = NOTHING
     defaults: Element = NOTHING
     """`rsc_defaults`, which may hold instance attributes too"""
@@ -284,6 +286,11 @@ class Resource(msgspec.Struct, eq=False):
         """The name that history and agents know: numbered only for globally unique clones."""
         clone = self.clone
         return self.id if clone is None or clone.is_unique or self.variant is Variant.CLONE else self.base_id
+
+    @property
+    def long_id(self) -> str:
+        """With its number; that of the history if it stands there with one."""
+        return self.old_name if self.is_anonymous and self.old_name not in ("", self.base_id) else self.id
 
     @property
     def is_anonymous(self) -> bool:
