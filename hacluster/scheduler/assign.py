@@ -10,7 +10,7 @@ from functools import cmp_to_key
 
 from hacluster.cib.model import SCORE_INFINITY
 from hacluster.scheduler.bundles import go_through_host, settle_inside
-from hacluster.scheduler.clones import assign_instances, instance_order
+from hacluster.scheduler.clones import assign_early, assign_instances, instance_order
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
 from hacluster.scheduler.remotes import connect
@@ -106,6 +106,14 @@ class Chooser:
         clone.is_assigned = True
         self._assign_inside(clone)
         return None
+
+    def keep(self, clone: Resource, instance: Resource, place: int, remaining: int) -> bool:
+        """Whether an instance got the place where it is."""
+        return assign_early(self, clone, instance, place, remaining)
+
+    def colocations_of_role(self, instance: Resource) -> list[Colocation]:
+        """Those that count for whether an assigned instance is promoted."""
+        return colocations_of(instance)
 
     def _assign_inside(self, bundle: Resource) -> None:
         """What belongs to the containers of a bundle, once they have their nodes."""

@@ -77,7 +77,7 @@ def assign_instances(chooser: Chooser, clone: Resource) -> None:
         if assigned >= clone.clone_max:
             break
         place = _wants_to_stay(cluster, clone, instance, optimal)
-        if place is not None and _assign_early(chooser, clone, instance, place, clone.clone_max - assigned):
+        if place is not None and chooser.keep(clone, instance, place, clone.clone_max - assigned):
             assigned += 1
     for instance in clone.children:
         if instance.is_assigned:
@@ -85,7 +85,7 @@ def assign_instances(chooser: Chooser, clone: Resource) -> None:
         if assigned >= clone.clone_max:
             _forbid(instance)
             chooser.assign(instance)
-        elif _assign_instance(chooser, clone, instance, None, keep_role=False) is not None:
+        elif assign_instance(chooser, clone, instance, None, keep_role=False) is not None:
             assigned += 1
 
 
@@ -100,7 +100,7 @@ def _wants_to_stay(cluster: Cluster, clone: Resource, instance: Resource, optima
     return None if clone.counts.get(index, 0) >= optimal else index
 
 
-def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: int, remaining: int) -> bool:
+def assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: int, remaining: int) -> bool:
     """Try to keep an instance where it is.
 
     Where another node is liked better, one place there is held for another instance, and it is tried again: so the
@@ -112,7 +112,7 @@ def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: 
     kept = {part: (dict(part.scores), part.next_role, list(part.reasons)) for part in instance.walk()}
     chosen: int | None = None
     for _ in range(remaining):
-        chosen = _assign_instance(chooser, clone, instance, place, keep_role=True)
+        chosen = assign_instance(chooser, clone, instance, place, keep_role=True)
         if chosen == place or chosen is None:
             break
         chooser.unsettle(instance)
@@ -128,23 +128,23 @@ def _assign_early(chooser: Chooser, clone: Resource, instance: Resource, place: 
     return False
 
 
-def _assign_instance(
+def assign_instance(
     chooser: Chooser, clone: Resource, instance: Resource, prefer: int | None, *, keep_role: bool
 ) -> int | None:
-    for part in instance.walk():
-        _ban_full_nodes(chooser.cluster, clone, part)
+    ban_full_nodes(chooser.cluster, clone, instance)
     chosen = chooser.assign(instance, prefer, keep_role=keep_role)
     if chosen is not None:
         clone.counts[chosen] = clone.counts.get(chosen, 0) + 1
     return chosen
 
 
-def _ban_full_nodes(cluster: Cluster, clone: Resource, instance: Resource) -> None:
-    for index in instance.scores:
-        is_full = clone.counts.get(index, 0) >= clone.clone_node_max
-        is_away = not cluster.nodes[index].can_run or clone.scores.get(index, MINUS_INFINITY) < 0
-        if is_away or is_full or instance.is_orphan:
-            instance.scores[index] = MINUS_INFINITY
+def ban_full_nodes(cluster: Cluster, clone: Resource, instance: Resource) -> None:
+    for part in instance.walk():
+        for index in part.scores:
+            is_full = clone.counts.get(index, 0) >= clone.clone_node_max
+            is_away = not cluster.nodes[index].can_run or clone.scores.get(index, MINUS_INFINITY) < 0
+            if is_away or is_full or part.is_orphan:
+                part.scores[index] = MINUS_INFINITY
 
 
 def _forbid(instance: Resource) -> None:

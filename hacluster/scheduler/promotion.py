@@ -150,7 +150,7 @@ def _judge_instance(chooser: Chooser, clone: Resource, child: Resource, scores: 
             for place in places:
                 if location.role is Role.PROMOTED and place in location.scores:
                     child.priority = add(child.priority, location.scores[place])
-    for colocation in colocations_of(child):
+    for colocation in chooser.colocations_of_role(child):
         chooser.wishes.follow(child, colocation.primary, colocation)
     child.sort_index = SCORE_INFINITY if child.role_next is Role.PROMOTED else child.priority
 

@@ -111,8 +111,8 @@ def compared(cib: Cib, *, checks_schema: bool = True) -> tuple[list[str], str | 
     words = _difference(theirs, graph)
     if not words:
         return [], None
-    why = explained(cib, graph, theirs, words)
-    return words, why or next((why for why, answer in older_answers(cib, NOW) if not _difference(theirs, answer)), None)
+    exact = next((why for why, answer in older_answers(cib, NOW) if not _difference(theirs, answer)), None)
+    return words, exact or explained(cib, graph, theirs, words)
 
 
 def _difference(theirs: Counter[str], graph: TransitionGraph) -> list[str]:

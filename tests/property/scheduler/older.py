@@ -5,18 +5,22 @@ Where that decides as 2.1.5 does, the difference is explained exactly, to the la
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from itertools import combinations
 
-from hacluster.cib.model import Cib
+from hacluster.cib.model import SCORE_INFINITY, Cib
 from hacluster.scheduler.assign import Chooser
 from hacluster.scheduler.borrowed import resolved
-from hacluster.scheduler.colocations import Wishes, colocations_of, colocations_with
+from hacluster.scheduler.clones import ban_full_nodes
+from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.graph import TransitionGraph
 from hacluster.scheduler.schedule import decide
-from hacluster.scheduler.working import Cluster, Colocation, Resource
+from hacluster.scheduler.working import Cluster, Colocation, Resource, Variant
 
 NO_ROOM = "2.1.5 makes no room for an anti-colocated resource that can be on one node only"
 IN_TURN = "2.1.5 counts an optional colocation before a mandatory one that leaves no node for it"
+MOVING = "2.1.5 moves instances of a clone though the node they are on gets one anyway, or forgets where it put one"
+ROLES = "2.1.5 counts no optional colocation of the promoted role for instances that are everywhere"
 
 
 class _SelfishWishes(Wishes):
@@ -44,9 +48,57 @@ class _HastyChooser(Chooser):
                 self.wishes.add_wishes(colocation, resource)
 
 
-_OLDER: dict[str, Callable[[Cluster], Chooser]] = {NO_ROOM: _SelfishChooser, IN_TURN: _HastyChooser}
+class _HastyMover(Chooser):
+    """An instance is tried once where it is: where another node is liked better, it chooses anew after all others.
+
+    A group isn't taken back from the node it tried: it stays there, and nobody counts it.
+    """
+
+    def keep(self, clone: Resource, instance: Resource, place: int, remaining: int) -> bool:
+        if instance.scores.get(place, MINUS_INFINITY) < 0:
+            return False
+        counts = dict(clone.counts)
+        ban_full_nodes(self.cluster, clone, instance)
+        kept = dict(instance.scores)
+        chosen = self.assign(instance, place)
+        if chosen is None or chosen == place:
+            clone.counts = counts | ({} if chosen is None else {place: counts.get(place, 0) + 1})
+            return chosen is not None
+        instance.scores = kept
+        if instance.variant is Variant.PRIMITIVE:
+            self.unsettle(instance)
+        return False
 
 
-def older_answers(cib: Cib, now: float) -> list[tuple[str, TransitionGraph]]:
+class _DeafChooser(Chooser):
+    """An optional colocation of a clone's promoted role isn't told to instances that are everywhere, or are groups."""
+
+    def colocations_of_role(self, instance: Resource) -> list[Colocation]:
+        clone = instance.parent
+        assert clone is not None
+        known = super().colocations_of_role(instance)
+        if instance.variant is Variant.GROUP:
+            return [one for one in known if one.dependent is not clone]
+        is_told = not clone.is_everywhere
+        return [one for one in known if is_told or one.dependent is not clone or not 0 < one.score < SCORE_INFINITY]
+
+
+_OLDER: dict[str, type[Chooser]] = {
+    NO_ROOM: _SelfishChooser,
+    IN_TURN: _HastyChooser,
+    MOVING: _HastyMover,
+    ROLES: _DeafChooser,
+}
+
+
+def _all_together() -> Iterator[tuple[str, type[Chooser]]]:
+    """One rule alone before several at once, which are named after the first."""
+    for size in range(1, len(_OLDER) + 1):
+        for rules in combinations(_OLDER.items(), size):
+            yield rules[0][0], type("_OlderChooser", tuple(chooser for _, chooser in rules), {})
+
+
+def older_answers(cib: Cib, now: float) -> Iterator[tuple[str, TransitionGraph]]:
     """(the rule, what would be decided by it)"""
-    return [(why, decide(resolved(cib), now, chooser=older)[0]) for why, older in _OLDER.items()]
+    for why, chooser in _all_together():
+        yield why, decide(resolved(cib), now, chooser=chooser)[0]
