@@ -16,10 +16,15 @@ DONE = {"start": "running", "stop": "stopped", "promote": "promoted", "demote": 
 TASK = {done: task for task, done in DONE.items()}
 
 
+def _phase_of(task: str) -> str:
+    """`running` for `confirmed-post_notify_running`."""
+    return task.rpartition("_notify_")[2] or task
+
+
 def task_of(task: str) -> str:
     """The task a milestone stands for: `confirmed-post_notify_running` and `running` for `start`."""
-    task = task.rpartition("_notify_")[2] or task
-    return TASK.get(task, task)
+    phase = _phase_of(task)
+    return TASK.get(phase, phase)
 
 
 class Milestones:
@@ -86,7 +91,9 @@ class Milestones:
             return all(one.optional for one in found_here), any(one.runnable for one in found_here)
         for instance in self._instances(clone, task):
             is_primitive = instance.variant is Variant.PRIMITIVE
-            found = self._plan.first(instance, task, node if is_primitive else None)
+            # A group has milestones of its own, and has not come up before all its members have.
+            asked = task if is_primitive else _phase_of(draft.task)
+            found = self._plan.first(instance, asked, node if is_primitive else None)
             if found is None:
                 continue
             part_optional, part_runnable = self.flags(found, node, inside=True)
