@@ -6,7 +6,7 @@ scheduler's own reading, so that nobody is shown another state than the one that
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 
@@ -189,6 +189,8 @@ def view(cib: Cib, *, dc: str = "", stack: str = "", now: float = 0.0) -> View:
     _sort_as_configured(cib, cluster)
     resources = tuple(_resource(cluster, found) for found in cluster.resources if _is_shown(found))
     resources = tuple(_with_image(cib, found) if found.variant == "bundle" else found for found in resources)
+    unlisted = _unlisted_guests(cib, cluster)
+    resources = tuple(_without_nodes(found, unlisted) for found in resources)
     leaves = [leaf for resource in resources for leaf in resource.leaves()]
     by_id = {node.id: node.uname for node in cluster.nodes}
     designated = dc or by_id.get(root.get("dc-uuid"), "")
@@ -247,6 +249,10 @@ def _with_image(cib: Cib, bundle: ResourceView) -> ResourceView:
     written = cib.section("resources").by_id(bundle.id) or NOTHING
     image = next((engine.get("image") for engine in written.children if engine.get("image")), "")
     return msgspec.structs.replace(bundle, image=image)
+
+
+def _without_nodes(clone: ResourceView, names: set[str]) -> ResourceView:
+    return msgspec.structs.replace(clone, free_nodes=tuple(name for name in clone.free_nodes if name not in names))
 
 
 def _is_shown(resource: Resource) -> bool:
@@ -382,15 +388,16 @@ def _refusals(cluster: Cluster, resource: Resource) -> dict[str, str]:
 def _free_nodes(cluster: Cluster, clone: Resource, found: ResourceView) -> tuple[str, ...]:
     taken = {name for leaf in found.leaves() for name in leaf.nodes}
     known = {index for part in clone.primitives() for index in part.known_on}
-    later = _guests_of(cluster.resources[cluster.resources.index(clone.top) :])
     nodes = [node for node in cluster.nodes if cluster.options.is_symmetric or node.index in known]
-    nodes = [node for node in nodes if node.index not in later and not _is_forgotten(node)]
+    nodes = [node for node in nodes if not _is_forgotten(node)]
     return tuple(sorted((node.uname for node in nodes if node.uname not in taken), key=in_natural_order))
 
 
-def _guests_of(bundles: Iterable[Resource]) -> set[int | None]:
-    """The nodes inside of bundles: what stands before them in the configuration knows nothing of them."""
-    return {replica.node for bundle in bundles for replica in bundle.replicas}
+def _unlisted_guests(cib: Cib, cluster: Cluster) -> set[str]:
+    """The nodes inside of bundles that the nodes section doesn't have: no other clone is told to be off there."""
+    listed = {element.get("uname") for element in cib.section("nodes").all("node")}
+    inside = {replica.node for bundle in cluster.resources for replica in bundle.replicas if replica.node is not None}
+    return {cluster.nodes[index].uname for index in inside} - listed
 
 
 def _is_forgotten(node: Node) -> bool:

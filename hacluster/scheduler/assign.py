@@ -22,6 +22,7 @@ def assign(chooser: Chooser) -> None:
     """Choose a node for every resource."""
     cluster = chooser.cluster
     turns = cluster.resources if not chooser.has_capacities else in_turn(cluster, chooser.wishes)
+    cluster.in_turn = list(turns)
     for resource in turns:
         # Connections first: whether a remote node can be used depends on them. One that is moving arrives.
         if resource.connects_to is not None and resource.bundle is None:

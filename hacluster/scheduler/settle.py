@@ -201,11 +201,12 @@ class _Settler:
         """
         if first.optional and not first_optional:
             first.optional = False
-            first.reason = first.reason or f"required {_because(then)}"
+            first.reason = first.reason or f"required {because(then)}"
             self._touch(first)
         if first.migratable and not then.migratable and then.resource is not first.resource:
             first.migratable = False
-            first.reason = first.reason or f"unmigrateable {_because(then)}"
+            is_guest = first.resource is not None and first.resource.is_guest_connection
+            first.reason = first.reason or ("" if is_guest else f"unmigrateable {because(then)}")
             self._touch(first)
 
     def _stay_below_unmanaged(self, first: Draft, then: Draft) -> None:
@@ -305,7 +306,6 @@ class _Settler:
             for stop in self._plan.find(part, "stop"):
                 if stop.optional:
                     stop.optional = False
-                    stop.reason = stop.reason or f"required {_because(first)}"
                     self._touch(stop)
 
     def _native(self, first: Draft, then: Draft, strength: int, first_optional: bool, first_runnable: bool) -> None:
@@ -314,12 +314,12 @@ class _Settler:
             if then.optional and not first_optional and not first.migratable:
                 then.optional = False
                 if first.resource is not then.resource:
-                    then.reason = then.reason or f"required {_because(first)}"
+                    then.reason = then.reason or f"required {because(first)}"
         elif strength & RUNNABLE:
             if then.runnable and not first_runnable:
                 then.runnable = then.migratable = False
                 if first.resource is not then.resource:
-                    then.reason = then.reason or f"unrunnable {_because(first)}"
+                    then.reason = then.reason or f"unrunnable {because(first)}"
         elif strength & RESTART:
             self._restart(first, then)
         elif strength & PROMOTED_IMPLIES_FIRST:
@@ -365,7 +365,8 @@ class _Settler:
             if then.task == "start" and role >= Role.STARTED and then.resource.role_next >= Role.STARTED:
                 return
             then.optional = False
-        then.reason = then.reason or f"unrunnable {_because(first)}"
+            then.reason = then.reason or f"required {because(first)}"
+        then.reason = then.reason or f"unrunnable {because(first)}"
         then.runnable = False
 
     def _migrates(self, first: Draft, then: Draft) -> None:
@@ -420,7 +421,8 @@ def _is_at_rest(draft: Draft) -> bool:
     return resource is None or resource.variant is Variant.PRIMITIVE or draft.kind is not ActionKind.PSEUDO
 
 
-def _because(first: Draft) -> str:
+def because(first: Draft) -> str:
+    """Whose doing it is: `prmIp start`."""
     who = first.resource.id if first.resource is not None else (first.node.uname if first.node else "")
     return f"{who} {first.task}".strip()
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator
 
 from hacluster.scheduler.actions import current_node
 from hacluster.scheduler.graph import Change
-from hacluster.scheduler.plan import Draft, Plan
+from hacluster.scheduler.plan import IMPLIES_THEN, Draft, Plan
+from hacluster.scheduler.settle import because
 from hacluster.scheduler.working import Cluster, Node, Resource, Role
 
 IsVertex = Callable[[Draft], bool]
@@ -29,8 +30,19 @@ def changes_of(plan: Plan, is_vertex: IsVertex) -> Iterator[Change]:
                 role=draft.detail,
                 reason=draft.reason,
             )
-    for resource in plan.cluster.primitives():
+    for resource in _as_told(plan.cluster):
         yield from _Judge(plan, resource, is_vertex).changes()
+
+
+def _as_told(cluster: Cluster) -> Iterator[Resource]:
+    """As they chose their nodes; a bundle replica by replica, from its address to what is inside."""
+    for resource in cluster.in_turn:
+        if resource.bundle is None and not resource.replicas:
+            yield from resource.primitives()
+        for replica in resource.replicas:
+            for part in (replica.address, replica.container, replica.connection, replica.child):
+                if part is not None:
+                    yield from part.primitives()
 
 
 class _Judge:
@@ -89,7 +101,13 @@ class _Judge:
         elif self._resource.is_failed:
             yield self._change("Recover", stop, goes_on=False)
         else:
-            yield self._change("Restart", start)
+            yield self._change("Restart", start, needed_by=self._first_that_needs(start))
+
+    def _first_that_needs(self, start: Draft) -> str:
+        """What else starts, so that this has to start anew after it."""
+        firsts = (link.first for link in start.before if link.strength & IMPLIES_THEN and link.first.happens)
+        others = (first for first in firsts if first.resource not in (None, self._resource))
+        return next((f"required {because(first)}" for first in others), "")
 
     def _ends(self) -> Iterator[Change]:
         for index in self._resource.active:
@@ -124,12 +142,13 @@ class _Judge:
         *,
         at: Node | None = None,
         goes_on: bool = True,
+        needed_by: str = "",
     ) -> Change:
         """`source` has the reason where that is another draft; what ends, or stays where it is, does not go on."""
         origin = at or self._current
         target = self._target if goes_on else None
         told = source or action
-        reason = told.reason if told is not None else ""
+        reason = (told.reason if told is not None else "") or needed_by
         return Change(
             word=word,
             resource=self._resource.shown_id,

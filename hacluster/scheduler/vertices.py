@@ -59,7 +59,10 @@ def _in_graph_order(plan: Plan) -> list[Draft]:
     """Resource by resource, what was drafted last first, as Pacemaker lists them; then what is of no resource."""
     kept = [draft for draft in plan.all if _is_vertex(draft)]
     kept.reverse()
-    places = {resource: place for place, resource in enumerate(_in_turn(plan.cluster.resources))}
+    places = {
+        resource: place
+        for place, resource in enumerate(_in_turn(one for one in plan.cluster.in_turn if one.bundle is None))
+    }
     last = len(places)
 
     def turn(draft: Draft) -> tuple[int, bool]:
@@ -71,13 +74,24 @@ def _in_graph_order(plan: Plan) -> list[Draft]:
 
 
 def _in_turn(resources: Iterable[Resource]) -> Iterator[Resource]:
-    """A group before its members, a clone after its instances."""
+    """A group before its members, a clone after its instances; a bundle's milestones are of no resource."""
     for resource in resources:
+        if resource.replicas:
+            yield from _in_turn(_parts_of(resource))
+            continue
         if resource.variant is not Variant.CLONE:
             yield resource
         yield from _in_turn(resource.children)
         if resource.variant is Variant.CLONE:
             yield resource
+
+
+def _parts_of(bundle: Resource) -> list[Resource]:
+    """What is inside, then replica by replica."""
+    parts = [bundle.child]
+    for replica in bundle.replicas:
+        parts += [replica.address, replica.container, replica.connection]
+    return [part for part in parts if part is not None]
 
 
 def _is_vertex(draft: Draft) -> bool:

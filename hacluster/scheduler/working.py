@@ -398,6 +398,8 @@ class Cluster(msgspec.Struct, eq=False):
     by_uname: dict[str, Node]
     resources: list[Resource] = []
     """Top level, in the configuration's order."""
+    in_turn: list[Resource] = []
+    """Those at the top level in the order in which they chose, and are told of."""
     orphans: dict[str, Resource] = {}
     by_id: dict[str, Resource] = {}
     """Every resource and instance by its id; an anonymous name gives the first instance."""
