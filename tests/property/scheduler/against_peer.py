@@ -111,7 +111,7 @@ def compared(cib: Cib, *, checks_schema: bool = True) -> tuple[list[str], str | 
     words = _difference(theirs, graph)
     if not words:
         return [], None
-    exact = next((why for why, answer in older_answers(cib, NOW) if not _difference(theirs, answer)), None)
+    exact = next((why for why, answer in older_answers(cib, NOW, graph) if not _difference(theirs, answer)), None)
     return words, exact or explained(cib, graph, theirs, words)
 
 

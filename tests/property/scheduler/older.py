@@ -1,4 +1,4 @@
-"""How crm_simulate 2.1.5 chose nodes where later versions do otherwise: the same scheduler with an older chooser.
+"""What crm_simulate 2.1.5 did otherwise than later versions: the same scheduler with an older chooser, or less to obey.
 
 Where that decides as 2.1.5 does, the difference is explained exactly, to the last word.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from hacluster.cib.model import SCORE_INFINITY, Cib
+from hacluster.cib.model import SCORE_INFINITY, Cib, Element
 from hacluster.scheduler.assign import Chooser
 from hacluster.scheduler.borrowed import resolved
 from hacluster.scheduler.clones import ban_full_nodes
@@ -21,6 +21,7 @@ NO_ROOM = "2.1.5 makes no room for an anti-colocated resource that can be on one
 IN_TURN = "2.1.5 counts an optional colocation before a mandatory one that leaves no node for it"
 MOVING = "2.1.5 moves instances of a clone though the node they are on gets one anyway, or forgets where it put one"
 ROLES = "2.1.5 counts no optional colocation of the promoted role for instances that are everywhere"
+CHAIN = "2.1.5 doesn't see that what an order waits for became impossible by another order"
 
 
 class _SelfishWishes(Wishes):
@@ -98,7 +99,37 @@ def _all_together() -> Iterator[tuple[str, type[Chooser]]]:
             yield rules[0][0], type("_OlderChooser", tuple(chooser for _, chooser in rules), {})
 
 
-def older_answers(cib: Cib, now: float) -> Iterator[tuple[str, TransitionGraph]]:
-    """(the rule, what would be decided by it)"""
+def older_answers(cib: Cib, now: float, graph: TransitionGraph) -> Iterator[tuple[str, TransitionGraph]]:
+    """(the rule, what would be decided by it); `graph`: what is decided without."""
     for why, chooser in _all_together():
         yield why, decide(resolved(cib), now, chooser=chooser)[0]
+    for order in _forgotten_orders(cib, graph):
+        yield CHAIN, decide(resolved(_without(cib, order)), now)[0]
+
+
+def _forgotten_orders(cib: Cib, graph: TransitionGraph) -> list[Element]:
+    """Orders whose first action doesn't happen, after something else that is ordered before it."""
+    orders = list(cib.section("constraints").all("rsc_order"))
+    found: list[Element] = []
+    for order in orders:
+        whole = cib.section("resources").by_id(order.get("first"))
+        action = order.get("first-action") or "start"
+        waits = any(other is not order and order.get("first") in _later(other) for other in orders)
+        if whole is not None and waits and action in ("start", "promote"):
+            inside = {one.id for one in whole.walk() if one.tag == "primitive"}
+            if not any(one.kind == action and one.resource.partition(":")[0] in inside for one in graph.actions):
+                found.append(order)
+    return found
+
+
+def _later(order: Element) -> set[str]:
+    """What waits for something in this constraint."""
+    return {order.get("then"), *[ref.id for ref in order.walk() if ref.tag == "resource_ref"][1:]}
+
+
+def _without(cib: Cib, order: Element) -> Cib:
+    configuration = next(cib.root.all("configuration"))
+    constraints = cib.section("constraints")
+    fewer = constraints.with_children(tuple(one for one in constraints.children if one is not order))
+    changed = configuration.with_children(tuple(fewer if one is constraints else one for one in configuration.children))
+    return Cib(cib.root.with_children(tuple(changed if one is configuration else one for one in cib.root.children)))

@@ -8,7 +8,7 @@ from hacluster.scheduler.schedule import schedule
 from tests.property.scheduler.against_peer import PEER, difference
 from tests.property.scheduler.clusters import NOW, cluster
 from tests.property.scheduler.explanations import ABORTS, LONELY_MONITOR, explained
-from tests.property.scheduler.older import MOVING, ROLES
+from tests.property.scheduler.older import CHAIN, MOVING, ROLES
 
 SEEDS = range(1, 61)
 MOVES = 92
@@ -37,6 +37,8 @@ def test_the_comparison_would_notice_a_difference() -> None:
         pytest.param(4025, MOVING, id="an instance moves, and with the load a plain resource"),
         pytest.param(828, MOVING, id="a group is forgotten where it was tried"),
         pytest.param(11438, MOVING, id="two older rules at once"),
+        pytest.param(10690, CHAIN, id="a promotion that can't happen is waited for"),
+        pytest.param(8050, CHAIN, id="so is a clone-min that can't be reached"),
         pytest.param(10722, ROLES, id="a group's promotion isn't told of its optional colocation"),
     ],
 )
