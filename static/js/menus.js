@@ -4,6 +4,8 @@ const OPEN = "details.menu[open], details.who[open]";
 const NARROW = "(max-width: 56rem)";
 
 export function startMenus() {
+  // On a narrow screen the pages stand in one line that scrolls: the one that is shown comes into view.
+  document.querySelector("nav.side [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   // `toggle` does not bubble.
   document.addEventListener("toggle", (event) => event.target.matches?.(".menu[open]") && place(event.target), true);
   document.addEventListener("click", (event) => {

@@ -45,9 +45,9 @@ def answers(url: str) -> bool:
         return False
 
 
-def start_console(folder: Path, agent: FakeAgent, **more: str) -> tuple[subprocess.Popen[bytes], str]:
+def start_console(folder: Path, agent: FakeAgent, port: int = 0, **more: str) -> tuple[subprocess.Popen[bytes], str]:
     """`hactl console` as an operator starts it, and its address once it answers."""
-    port = free_port()
+    port = port or free_port()
     environment = {
         **os.environ,
         "HACLUSTER_STATE": str(folder),

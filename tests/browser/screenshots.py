@@ -14,12 +14,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from bench.console import cluster
+from bench.sheet_growth import configuration
 from hacluster.cib import status as status_of
 from hacluster.cib.model import Cib
 from hacluster.protocol import events
+from hacluster.sheets.export import export, to_xlsx
 from tests.browser.conftest import CHROMIUM, PASSWORD, ROOT, end, start_console
 from tests.browser.network import network_of_its_own
 from tests.browser.small_png import smaller
@@ -42,6 +46,8 @@ class Shot:
     does: Callable[[Page], object] = lambda page: None
     is_shown: bool = True
     """Stands in docs/screenshots; the others are taken with --every only."""
+    dies: bool = False
+    """The console is killed then and started again."""
 
 
 # ---------------------------------------------------------------- what happens
@@ -81,6 +87,10 @@ def _blocked(agent: FakeAgent) -> None:
     agent.change(operation(agent.cib, "pm01", "prmFs", "stop", rc=1))
 
 
+def _many(agent: FakeAgent) -> None:
+    agent.change(cluster(600, ("pm01", "pm02")).with_version(agent.cib.version))
+
+
 # ---------------------------------------------------------------- what somebody does
 
 
@@ -111,6 +121,13 @@ def _uploads(text: str, name: str) -> Callable[[Page], None]:
 def _uploads_and_looks_at_the_cells(page: Page) -> None:
     _uploads(BAD, "環境定義書.csv")(page)
     page.locator(".sheet-scroll").scroll_into_view_if_needed()
+
+
+def _uploads_a_large_one(page: Page) -> None:
+    book = to_xlsx(export(configuration(1000), "ja"), "ja")
+    page.set_input_files("[type=file]", {"name": "環境定義書.xlsx", "mimeType": "", "buffer": book})
+    page.click(".upload button.primary")
+    page.locator("[data-lines] li").nth(1).wait_for()
 
 
 def _applies(page: Page) -> None:
@@ -144,6 +161,9 @@ SHOTS = (
     Shot("upload-cells", "/sheets/", does=_uploads_and_looks_at_the_cells),
     Shot("difference", "/sheets/", does=_uploads(GOOD, "環境定義書.csv")),
     Shot("apply", "/sheets/", does=_applies, is_shown=False),
+    Shot("import", "/sheets/", does=_uploads_a_large_one, is_shown=False),
+    Shot("import-ended", "/sheets/", does=_uploads_a_large_one, is_shown=False, dies=True),
+    Shot("many", "/matrix/", _many, is_shown=False),
     Shot("revisions", "/revisions/", is_shown=False),
     Shot("timeline", "/timeline/", _failover),
     Shot("alerts", "/alerts/", _failover, is_shown=False),
@@ -157,10 +177,11 @@ SHOTS = (
 
 
 class Camera:
-    def __init__(self, browser: Browser, agent: FakeAgent, url: str) -> None:
+    def __init__(self, browser: Browser, agent: FakeAgent, folder: Path) -> None:
         self.browser = browser
         self.agent = agent
-        self.url = url
+        self.folder = folder
+        self.process, self.url = start_console(folder, agent)
         self.session: Any = None
         self.darkroom = browser.new_page()
         self._members = list(agent.members)
@@ -185,8 +206,18 @@ class Camera:
                 page.wait_for_function(SETTLED)
                 self._wait_for(page, self.agent.cib)
             shot.does(page)
+            if shot.dies:
+                self._kill_and_start_again(page)
             file.write_bytes(smaller(self.darkroom, page.screenshot(full_page=whole, animations="disabled")))
         print(file, flush=True)
+
+    def _kill_and_start_again(self, page: Page) -> None:
+        self.process.kill()
+        self.process.wait()
+        self.process, self.url = start_console(self.folder, self.agent, urlsplit(self.url).port or 0)
+        # The page comes back to the console by itself.
+        page.locator("[data-job][data-state=failed]").wait_for(timeout=60_000)
+        page.wait_for_function(SETTLED)
 
     def _wait_for(self, page: Page, cib: Cib) -> None:
         page.wait_for_function(
@@ -217,13 +248,13 @@ def camera() -> Iterator[Camera]:
         FakeAgent(Path(folder) / "agent.sock") as agent,
         sync_playwright() as playwright,
     ):
-        process, url = start_console(Path(folder), agent)
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
+        eye = Camera(browser, agent, Path(folder))
         try:
-            yield Camera(browser, agent, url)
+            yield eye
         finally:
             browser.close()
-            end(process)
+            end(eye.process)
 
 
 def for_the_documents(eye: Camera, wanted: list[str]) -> None:
