@@ -20,7 +20,7 @@ from openpyxl import load_workbook
 
 from bench.console import cpu_s
 from bench.sheet_growth import configuration
-from hacluster.cib.model import Cib
+from hacluster.cib.model import Cib, Element
 from hacluster.sheets.export import export, to_xlsx
 from tests.browser.conftest import PASSWORD, end, start_console
 from tests.fake_agent import FakeAgent, joined, operation
@@ -33,6 +33,8 @@ NODES = ("pm01", "pm02")
 def running(resources: int) -> Cib:
     """All of them run on the first node."""
     cib = configuration(resources)
+    nodes = [Element("node", {"id": name, "uname": name}) for name in NODES]
+    cib = cib.with_section(cib.section("nodes").with_children(nodes))
     for node in NODES:
         cib = joined(cib, node)
     names = [each.id for group in cib.section("resources").children for each in group.children if each.id]
