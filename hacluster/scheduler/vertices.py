@@ -66,11 +66,19 @@ def _in_graph_order(plan: Plan) -> list[Draft]:
     last = len(places)
 
     def turn(draft: Draft) -> tuple[int, bool]:
-        # A failcount that no longer counts is noticed before anything else is drafted.
-        is_early = draft.kind is ActionKind.CLEAR_FAILCOUNT
-        return (last if draft.resource is None else places.get(draft.resource, last)), is_early
+        return (last if draft.resource is None else places.get(draft.resource, last)), _is_early(draft)
 
     return sorted(kept, key=turn)
+
+
+def _is_early(draft: Draft) -> bool:
+    """Some things follow from the histories alone, before anything else is drafted."""
+    resource, node = draft.resource, draft.node
+    if draft.kind in (ActionKind.CLEAR_FAILCOUNT, ActionKind.CANCEL):
+        return True
+    if draft.kind is not ActionKind.STOP or resource is None or node is None:
+        return False
+    return resource.must_stop and node.index in resource.failed_on
 
 
 def _in_turn(resources: Iterable[Resource]) -> Iterator[Resource]:
