@@ -14,8 +14,17 @@ from hacluster.scheduler.clones import assign_early, assign_instances, instance_
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.promotion import add_promotion_scores, set_roles
 from hacluster.scheduler.remotes import connect
-from hacluster.scheduler.utilization import ban_where_it_does_not_fit, compare_capacity, in_turn, take
-from hacluster.scheduler.working import Cluster, Colocation, Node, NodeKind, Resource, Role, Variant
+from hacluster.scheduler.utilization import ban_where_it_does_not_fit, in_turn, take
+from hacluster.scheduler.working import (
+    Cluster,
+    Colocation,
+    Node,
+    NodeKind,
+    Resource,
+    Role,
+    Variant,
+    compare_capacity,
+)
 
 
 def assign(chooser: Chooser) -> None:

@@ -7,6 +7,7 @@ dependents into account, and of their dependents (`add_wishes`).
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cmp_to_key, partial
 from itertools import pairwise
 
 from hacluster.cib.model import SCORE_INFINITY, Cib, Element
@@ -14,7 +15,7 @@ from hacluster.scheduler.graph import Reason
 from hacluster.scheduler.references import References
 from hacluster.scheduler.values import add, boolean, score
 from hacluster.scheduler.words import constraint_role
-from hacluster.scheduler.working import Cluster, Colocation, NodeKind, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Colocation, NodeKind, Resource, Role, Variant, compare_capacity
 
 MINUS_INFINITY = -SCORE_INFINITY
 _OUT_OF_PLAY = -100 * SCORE_INFINITY
@@ -495,11 +496,19 @@ class Wishes:
         elif colocation.score >= SCORE_INFINITY:
             dependent.priority = MINUS_INFINITY
 
-    def _likes(self, given: int, index: int) -> tuple[int, int, int]:
-        """The order in which a resource would choose among nodes."""
-        node = self._cluster.nodes[index]
-        is_minimal = self._cluster.options.placement_strategy == "minimal"
-        return -given, 0 if is_minimal else node.assigned_count, node.letter_rank
+    def _by_liking(self, scores: dict[int, int], one: int, other: int) -> int:
+        """The order in which a resource would choose among nodes: below 0 when it likes the first one better."""
+        strategy = self._cluster.options.placement_strategy
+        nodes = self._cluster.nodes
+        if scores[one] == scores[other] and strategy == "balanced":
+            more_left = compare_capacity(nodes[one], nodes[other])
+            if more_left:
+                return more_left
+        ranks = [
+            (-scores[index], 0 if strategy == "minimal" else nodes[index].assigned_count, nodes[index].letter_rank)
+            for index in (one, other)
+        ]
+        return (ranks[0] > ranks[1]) - (ranks[0] < ranks[1])
 
     def compatible_instance(self, resource: Resource, instances: InstancesByNode, now: bool = False) -> Resource | None:
         """The instance of a clone that belongs to a resource: on its node, or on the node it would like best."""
@@ -507,7 +516,7 @@ class Wishes:
         if not homes:
             usable = self.usable()
             homes = [index for index, given in resource.scores.items() if given >= 0 and usable[index]]
-            homes.sort(key=lambda index: self._likes(resource.scores[index], index))
+            homes.sort(key=cmp_to_key(partial(self._by_liking, resource.scores)))
         for index in homes:
             for child in instances.get(index, ()):
                 if not _is_blocked(child):

@@ -12,7 +12,7 @@ from hacluster.cib.model import SCORE_INFINITY, Element
 from hacluster.scheduler.colocations import MINUS_INFINITY, Wishes, colocations_of, colocations_with
 from hacluster.scheduler.unpack import pairs
 from hacluster.scheduler.values import score
-from hacluster.scheduler.working import Cluster, Colocation, Node, Resource, Role, Variant
+from hacluster.scheduler.working import Cluster, Colocation, Node, Resource, Role, Variant, compare_capacity
 
 Amounts = dict[str, int]
 
@@ -44,15 +44,6 @@ def unpack_utilization(cluster: Cluster, nodes: Iterable[Element]) -> None:
 def fits(node: Node, amounts: Amounts) -> bool:
     """What a node doesn't name it has none of."""
     return all(used <= node.capacity.get(name, 0) for name, used in amounts.items())
-
-
-def compare_capacity(one: Node, other: Node) -> int:
-    """Below 0 when the first has more left of more things."""
-    result = 0
-    for name in {**one.capacity, **other.capacity}:
-        mine, theirs = one.capacity.get(name, 0), other.capacity.get(name, 0)
-        result += (mine < theirs) - (mine > theirs)
-    return result
 
 
 def take(node: Node, amounts: Amounts, sign: int = -1) -> None:

@@ -151,6 +151,15 @@ class Replica(msgspec.Struct, eq=False):
     """The guest node that the container is."""
 
 
+def compare_capacity(one: Node, other: Node) -> int:
+    """Below 0 when the first has more left of more things."""
+    result = 0
+    for name in {**one.capacity, **other.capacity}:
+        mine, theirs = one.capacity.get(name, 0), other.capacity.get(name, 0)
+        result += (mine < theirs) - (mine > theirs)
+    return result
+
+
 class Resource(msgspec.Struct, eq=False):
     """A primitive instance, a group or a clone. `id` of a clone's child carries its number: `prmPingd:0`."""
 
